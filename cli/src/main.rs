@@ -1,0 +1,2 @@
+//! The `tracelane` command.
+fn main() {}

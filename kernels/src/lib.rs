@@ -1,0 +1,1 @@
+//! SIMD field kernels over integer columns.

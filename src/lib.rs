@@ -1,0 +1,1 @@
+//! Tracelane: a trace engine for small-space zkVM proving.
