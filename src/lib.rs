@@ -1,1 +1,4 @@
 //! Tracelane: a trace engine for small-space zkVM proving.
+
+pub mod oracle;
+pub mod trace;

@@ -1,0 +1,4 @@
+//! Witness columns: which there are ([`columns`]) and how a sweep hands them out ([`view`]).
+
+pub mod columns;
+pub mod view;
