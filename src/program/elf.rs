@@ -1,0 +1,392 @@
+//! ELF loading: bytes of a file become an [`Image`], or a typed refusal.
+//!
+//! In: the bytes of a statically linked RV32IM executable. Out: segments, entry, symbols. Only
+//! segments are loaded; sections are looked at for symbols alone, and nothing in them can make a
+//! load fail. Nothing else in the engine knows ELF.
+
+use elf::abi;
+use elf::endian::AnyEndian;
+use elf::file::Class;
+use elf::segment::ProgramHeader;
+use elf::{ElfBytes, ParseError};
+
+use super::symbols::{Symbol, Symbols};
+use crate::limits::{
+    ELF_BYTES_MAX, INPUT_BASE, NULL_END, PROGRAM_HEADER_COUNT_MAX, REGION_BYTES, TEXT_BYTES_MAX,
+};
+
+/// How to build a program that loads.
+const HOW_TO_COMPILE: &str = "compile for rv32im, e.g. gcc -march=rv32im -mabi=ilp32 -static, or \
+                              rustc --target riscv32im-unknown-none-elf";
+
+/// Why a file was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ElfError {
+    /// The bytes are no ELF file, or one cut short.
+    #[error("not a readable ELF file: {0}; give an RV32IM executable")]
+    Malformed(#[from] ParseError),
+    /// The file is larger than any guest should be.
+    #[error("the file has {actual} bytes, at most {max} are accepted")]
+    TooLarge {
+        /// Bytes of the file.
+        actual: usize,
+        /// Limit in bytes.
+        max: usize,
+    },
+    /// A 64-bit file.
+    #[error("this is a 64-bit ELF; only RV32IM programs run here: {HOW_TO_COMPILE}")]
+    Not32Bit,
+    /// A big-endian file.
+    #[error("this is a big-endian ELF; only little-endian programs run here: {HOW_TO_COMPILE}")]
+    NotLittleEndian,
+    /// A file for another processor.
+    #[error("this ELF is for machine {actual}, expected {expected} (RISC-V): {HOW_TO_COMPILE}")]
+    NotRiscv {
+        /// `e_machine` found.
+        actual: u16,
+        /// `EM_RISCV`.
+        expected: u16,
+    },
+    /// An object file, a shared object or a position-independent executable.
+    #[error(
+        "this ELF has type {actual}, expected {expected} (static executable): link with -static -no-pie"
+    )]
+    NotExecutable {
+        /// `e_type` found.
+        actual: u16,
+        /// `ET_EXEC`.
+        expected: u16,
+    },
+    /// The file asks for a dynamic loader.
+    #[error("this ELF needs a dynamic loader: link with -static")]
+    Dynamic,
+    /// Code of an extension that the machine does not have.
+    #[error(
+        "this ELF uses {extension} (first such instruction or entry at pc {pc:#010x}), \
+         which RV32IM does not have: {HOW_TO_COMPILE}"
+    )]
+    Unsupported {
+        /// What is missing.
+        extension: &'static str,
+        /// First compressed instruction, or the entry point.
+        pc: u32,
+    },
+    /// Too many program headers, or none.
+    #[error("the ELF has {actual} program headers, expected 1 to {max}")]
+    ProgramHeaderCount {
+        /// Number found.
+        actual: usize,
+        /// Limit.
+        max: usize,
+    },
+    /// A segment's file bytes lie outside the file or exceed its memory size.
+    #[error("segment {index}: {actual} file bytes do not fit ({expected} at the most)")]
+    SegmentBytes {
+        /// Index of the program header.
+        index: usize,
+        /// File bytes claimed.
+        actual: u64,
+        /// File bytes possible.
+        expected: u64,
+    },
+    /// A segment leaves the 32-bit address space.
+    #[error("segment {index} at {address:#x} with {bytes} bytes leaves the 32-bit address space")]
+    SegmentRange {
+        /// Index of the program header.
+        index: usize,
+        /// Its address.
+        address: u64,
+        /// Its size in memory.
+        bytes: u64,
+    },
+    /// A segment is writable and executable.
+    #[error(
+        "segment {index} at {address:#010x} is writable and executable; link text and data apart"
+    )]
+    WritableText {
+        /// Index of the program header.
+        index: usize,
+        /// Its address.
+        address: u32,
+    },
+    /// A segment overlaps another one or an address range that is not the program's.
+    #[error("segment {index} at {address:#010x} overlaps {with}; link it elsewhere")]
+    Overlap {
+        /// Index of the program header.
+        index: usize,
+        /// Its address.
+        address: u32,
+        /// What it overlaps.
+        with: &'static str,
+    },
+    /// Text starts off a word boundary.
+    #[error("text at {address:#010x} is not aligned to 4 bytes")]
+    TextMisaligned {
+        /// Its address.
+        address: u32,
+    },
+    /// No executable segment, or more text than the engine takes.
+    #[error("the ELF has {actual} bytes of text, expected 4 to {max}")]
+    TextBytes {
+        /// Bytes from the lowest to the highest executable address.
+        actual: u64,
+        /// Limit.
+        max: u32,
+    },
+    /// The entry point is no instruction's address.
+    #[error("the entry point {entry:#010x} is not an aligned address in text")]
+    Entry {
+        /// `e_entry` found.
+        entry: u64,
+    },
+}
+
+/// One loadable segment.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// First address.
+    pub address: u32,
+    /// Bytes from the file; the rest of the segment reads as zero.
+    pub file: Vec<u8>,
+    /// Size in memory, in bytes; at least `file.len()`, never past the address space.
+    pub memory_bytes: u64,
+    /// Whether stores are allowed.
+    pub writable: bool,
+    /// Whether it holds instructions.
+    pub executable: bool,
+}
+
+impl Segment {
+    /// First address behind the segment; 2^32 at the most.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        u64::from(self.address) + self.memory_bytes
+    }
+}
+
+/// What a file contributes to a run.
+pub(super) struct Image {
+    pub segments: Vec<Segment>,
+    pub entry: u32,
+    pub symbols: Symbols,
+}
+
+/// Reads and checks a whole file.
+pub(super) fn load(bytes: &[u8]) -> Result<Image, ElfError> {
+    if bytes.len() > ELF_BYTES_MAX {
+        return Err(ElfError::TooLarge {
+            actual: bytes.len(),
+            max: ELF_BYTES_MAX,
+        });
+    }
+    let file = ElfBytes::<AnyEndian>::minimal_parse(bytes)?;
+    check_header(&file)?;
+    let headers = program_headers(&file)?;
+    let mut segments = Vec::new();
+    for (index, header) in headers.iter().enumerate() {
+        match header.p_type {
+            abi::PT_INTERP | abi::PT_DYNAMIC => return Err(ElfError::Dynamic),
+            abi::PT_LOAD if header.p_memsz > 0 || header.p_filesz > 0 => {
+                segments.push(segment(bytes, index, header)?);
+            }
+            _ => {}
+        }
+    }
+    check_overlap(&segments)?;
+    check_text(&segments)?;
+    check_extensions(file.ehdr.e_flags, file.ehdr.e_entry as u32, &segments)?;
+    let entry = check_entry(file.ehdr.e_entry, &segments)?;
+    Ok(Image {
+        symbols: symbols(&file),
+        segments,
+        entry,
+    })
+}
+
+fn check_header(file: &ElfBytes<'_, AnyEndian>) -> Result<(), ElfError> {
+    let header = &file.ehdr;
+    if header.e_machine != abi::EM_RISCV {
+        let (actual, expected) = (header.e_machine, abi::EM_RISCV);
+        return Err(ElfError::NotRiscv { actual, expected });
+    }
+    if header.class != Class::ELF32 {
+        return Err(ElfError::Not32Bit);
+    }
+    if header.endianness != AnyEndian::Little {
+        return Err(ElfError::NotLittleEndian);
+    }
+    if header.e_type != abi::ET_EXEC {
+        let (actual, expected) = (header.e_type, abi::ET_EXEC);
+        return Err(ElfError::NotExecutable { actual, expected });
+    }
+    let count = usize::from(header.e_phnum);
+    if !(1..=PROGRAM_HEADER_COUNT_MAX).contains(&count) {
+        let max = PROGRAM_HEADER_COUNT_MAX;
+        return Err(ElfError::ProgramHeaderCount { actual: count, max });
+    }
+    Ok(())
+}
+
+fn program_headers(file: &ElfBytes<'_, AnyEndian>) -> Result<Vec<ProgramHeader>, ElfError> {
+    let max = PROGRAM_HEADER_COUNT_MAX;
+    let none = ElfError::ProgramHeaderCount { actual: 0, max };
+    Ok(file.segments().ok_or(none)?.iter().collect())
+}
+
+fn segment(bytes: &[u8], index: usize, header: &ProgramHeader) -> Result<Segment, ElfError> {
+    let (address, file_bytes, memory_bytes) = (header.p_vaddr, header.p_filesz, header.p_memsz);
+    let possible = (bytes.len() as u64)
+        .saturating_sub(header.p_offset)
+        .min(memory_bytes);
+    if file_bytes > possible {
+        return Err(ElfError::SegmentBytes {
+            index,
+            actual: file_bytes,
+            expected: possible,
+        });
+    }
+    if address
+        .checked_add(memory_bytes)
+        .is_none_or(|end| end > 1 << 32)
+    {
+        return Err(ElfError::SegmentRange {
+            index,
+            address,
+            bytes: memory_bytes,
+        });
+    }
+    let (offset, address) = (header.p_offset as usize, address as u32);
+    let writable = header.p_flags & abi::PF_W != 0;
+    let executable = header.p_flags & abi::PF_X != 0;
+    if writable && executable {
+        return Err(ElfError::WritableText { index, address });
+    }
+    let segment = Segment {
+        address,
+        file: bytes[offset..offset + file_bytes as usize].to_vec(),
+        memory_bytes,
+        writable,
+        executable,
+    };
+    let regions = u64::from(INPUT_BASE)..u64::from(INPUT_BASE) + 2 * u64::from(REGION_BYTES);
+    if u64::from(address) < regions.end && regions.start < segment.end() {
+        let with = "the input and output regions (0x40000000 to 0x80000000)";
+        return Err(ElfError::Overlap {
+            index,
+            address,
+            with,
+        });
+    }
+    if address < NULL_END {
+        return Err(ElfError::Overlap {
+            index,
+            address,
+            with: "the null page (below 0x1000)",
+        });
+    }
+    Ok(segment)
+}
+
+fn check_overlap(segments: &[Segment]) -> Result<(), ElfError> {
+    let mut order: Vec<usize> = (0..segments.len()).collect();
+    order.sort_by_key(|&index| segments[index].address);
+    for pair in order.windows(2) {
+        let (low, high) = (&segments[pair[0]], &segments[pair[1]]);
+        if low.end() > u64::from(high.address) {
+            let (index, address) = (pair[1], high.address);
+            return Err(ElfError::Overlap {
+                index,
+                address,
+                with: "another segment",
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_text(segments: &[Segment]) -> Result<(), ElfError> {
+    let text = || segments.iter().filter(|segment| segment.executable);
+    if let Some(segment) = text().find(|segment| segment.address % 4 != 0) {
+        return Err(ElfError::TextMisaligned {
+            address: segment.address,
+        });
+    }
+    let low = text()
+        .map(|segment| u64::from(segment.address))
+        .min()
+        .unwrap_or(0);
+    let high = text().map(Segment::end).max().unwrap_or(0);
+    let actual = high - low;
+    if !(4..=u64::from(TEXT_BYTES_MAX)).contains(&actual) {
+        return Err(ElfError::TextBytes {
+            actual,
+            max: TEXT_BYTES_MAX,
+        });
+    }
+    Ok(())
+}
+
+fn check_entry(entry: u64, segments: &[Segment]) -> Result<u32, ElfError> {
+    let inside = segments.iter().any(|segment| {
+        segment.executable && entry >= u64::from(segment.address) && entry + 4 <= segment.end()
+    });
+    if !inside || !entry.is_multiple_of(4) {
+        return Err(ElfError::Entry { entry });
+    }
+    Ok(entry as u32)
+}
+
+/// Refuses what the header flags announce beyond RV32IM with the soft-float calling convention.
+fn check_extensions(flags: u32, entry: u32, segments: &[Segment]) -> Result<(), ElfError> {
+    let extension = if flags & abi::EF_RISCV_RVC != 0 {
+        let pc = first_compressed(entry, segments).unwrap_or(entry);
+        return Err(ElfError::Unsupported {
+            extension: "compressed instructions (C)",
+            pc,
+        });
+    } else if flags & abi::EF_RISCV_FLOAT_ABI_QUAD != 0 {
+        "a floating-point calling convention (F or D)"
+    } else if flags & abi::EF_RISCV_RVE != 0 {
+        "the embedded base set (E)"
+    } else {
+        return Ok(());
+    };
+    Err(ElfError::Unsupported {
+        extension,
+        pc: entry,
+    })
+}
+
+/// Walks instruction lengths from the entry point to the first two-byte one.
+fn first_compressed(entry: u32, segments: &[Segment]) -> Option<u32> {
+    let segment = segments.iter().find(|segment| {
+        segment.executable && (u64::from(segment.address)..segment.end()).contains(&entry.into())
+    })?;
+    let mut offset = (entry - segment.address) as usize;
+    while let Some(low) = segment.file.get(offset) {
+        if low & 3 != 3 {
+            return Some(segment.address + offset as u32);
+        }
+        offset += 4;
+    }
+    None
+}
+
+/// Best effort: a damaged symbol table gives fewer symbols, never an error.
+fn symbols(file: &ElfBytes<'_, AnyEndian>) -> Symbols {
+    let Ok(Some((table, names))) = file.symbol_table() else {
+        return Symbols::default();
+    };
+    let named = table.iter().filter(|symbol| {
+        let kind = symbol.st_symtype();
+        (kind == abi::STT_FUNC || kind == abi::STT_NOTYPE || kind == abi::STT_OBJECT)
+            && symbol.st_shndx != abi::SHN_UNDEF
+    });
+    Symbols::new(named.filter_map(|symbol| {
+        let name = names.get(symbol.st_name as usize).ok()?;
+        let function = symbol.st_symtype() != abi::STT_OBJECT;
+        let bytes = symbol.st_size as u32;
+        Some(Symbol::new(name, symbol.st_value as u32, bytes, function))
+    }))
+}

@@ -1,0 +1,271 @@
+//! Programs: an ELF file, decoded once, shared by every pass and every worker.
+//!
+//! In: the bytes of an ELF file. Out: [`Program`]: the op table, block lengths, the static columns
+//! and the memory image. It does not know machine state.
+
+use crate::isa::{self, text};
+use crate::limits::{PAGE_BYTES, PAGE_BYTES_LOG2};
+use crate::trace::columns::Column;
+
+pub mod elf;
+pub mod op;
+pub mod symbols;
+
+pub use elf::{ElfError, Segment};
+use op::{Kind, Op};
+pub use symbols::{Symbol, Symbols};
+
+/// A decoded program. Immutable, and cheap to share by reference between threads.
+#[derive(Debug)]
+pub struct Program {
+    digest: [u8; 32],
+    text_base: u32,
+    entry: u32,
+    ops: Vec<Op>,
+    /// For each op, the number of ops from it to the end of its basic block, itself included.
+    block_lengths: Vec<u32>,
+    words: Vec<u32>,
+    static_columns: Vec<Vec<u32>>,
+    segments: Vec<Segment>,
+    symbols: Symbols,
+    tohost: Option<u32>,
+}
+
+impl Program {
+    /// Loads and decodes the ELF file in `bytes`.
+    ///
+    /// # Errors
+    /// [`ElfError`] for everything that is no static RV32IM executable, and says what to do.
+    pub fn from_elf(bytes: &[u8]) -> Result<Self, ElfError> {
+        let image = elf::load(bytes)?;
+        let (text_base, words) = text_words(&image.segments);
+        let ops = decode_ops(text_base, &words, &image.segments);
+        let tohost = image.symbols.address_of("tohost").filter(|address| {
+            let inside = |segment: &Segment| {
+                let end = u64::from(*address) + 4;
+                segment.writable && segment.address <= *address && end <= segment.end()
+            };
+            address % 4 == 0 && image.segments.iter().any(inside)
+        });
+        Ok(Self {
+            digest: *blake3::hash(bytes).as_bytes(),
+            text_base,
+            entry: image.entry,
+            block_lengths: block_lengths(&ops),
+            static_columns: static_columns(text_base, &words),
+            ops,
+            words,
+            segments: image.segments,
+            symbols: image.symbols,
+            tohost,
+        })
+    }
+
+    /// BLAKE3 of the ELF file.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Lowest executable address; the address of the instruction with index 0.
+    #[must_use]
+    pub fn text_base(&self) -> u32 {
+        self.text_base
+    }
+
+    /// Address of the first instruction of a run.
+    #[must_use]
+    pub fn entry(&self) -> u32 {
+        self.entry
+    }
+
+    /// Number of instruction words between the lowest and the highest executable address.
+    #[must_use]
+    pub fn instruction_count(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// The `pc_index` of padding rows: one past the last instruction, where the static columns hold
+    /// a jump to itself.
+    #[must_use]
+    pub fn padding_index(&self) -> u32 {
+        self.ops.len() as u32
+    }
+
+    /// The address of the instruction at `index`.
+    #[must_use]
+    pub fn pc_of(&self, index: u32) -> u32 {
+        op::pc_of(self.text_base, index)
+    }
+
+    /// The index of the instruction at the even address `pc`.
+    #[must_use]
+    pub fn index_of(&self, pc: u32) -> u32 {
+        op::index_of(self.text_base, pc)
+    }
+
+    /// The decoded ops, by `pc_index`.
+    #[must_use]
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// For each op, how many ops there are to the end of its basic block, itself included.
+    #[must_use]
+    pub fn block_lengths(&self) -> &[u32] {
+        &self.block_lengths
+    }
+
+    /// The instruction word at `pc`, or `None` outside text.
+    #[must_use]
+    pub fn word_at(&self, pc: u32) -> Option<u32> {
+        if !pc.is_multiple_of(4) {
+            return None;
+        }
+        let index = self.index_of(pc) as usize;
+        let inside = self.ops.get(index)?.kind != Kind::Outside;
+        inside.then(|| self.words[index])
+    }
+
+    /// A static column's value for every instruction, and one more for padding rows.
+    ///
+    /// # Panics
+    /// If `column` is a raw column.
+    #[must_use]
+    pub fn static_column(&self, column: Column) -> &[u32] {
+        let index = (column as usize).checked_sub(Column::RAW_COUNT);
+        &self.static_columns[index.expect("a static column")]
+    }
+
+    /// The loadable segments.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The symbols, as far as the file has any.
+    #[must_use]
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// Address of the word to which a store ends the run, where the program has one.
+    #[must_use]
+    pub fn tohost(&self) -> Option<u32> {
+        self.tohost
+    }
+
+    /// `symbol+offset` for an address in or after a known function.
+    #[must_use]
+    pub fn locate(&self, pc: u32) -> Option<String> {
+        let symbol = self.symbols.containing(pc)?;
+        Some(format!("{}+{:#x}", symbol.name, pc - symbol.address))
+    }
+
+    /// The instruction at `pc` as text.
+    #[must_use]
+    pub fn disassemble(&self, pc: u32) -> String {
+        match self.word_at(pc) {
+            Some(word) => text::disassemble(pc, word),
+            None => "no instruction".to_owned(),
+        }
+    }
+
+    /// Copies what the file puts into page `page_index` over `page`, and says whether any byte of
+    /// the file lies there. Bytes the file does not set are left alone.
+    pub fn copy_page(&self, page_index: u32, page: &mut [u8; PAGE_BYTES]) -> bool {
+        let base = u64::from(page_index) << PAGE_BYTES_LOG2;
+        let mut any = false;
+        for segment in &self.segments {
+            let start = u64::from(segment.address);
+            let (low, high) = (start.max(base), (start + segment.file.len() as u64));
+            let high = high.min(base + PAGE_BYTES as u64);
+            if low < high {
+                let source = &segment.file[(low - start) as usize..(high - start) as usize];
+                page[(low - base) as usize..(high - base) as usize].copy_from_slice(source);
+                any = true;
+            }
+        }
+        any
+    }
+}
+
+/// The words from the lowest to the highest executable address; gaps are zero.
+fn text_words(segments: &[Segment]) -> (u32, Vec<u32>) {
+    let text = || segments.iter().filter(|segment| segment.executable);
+    let base = text().map(|segment| segment.address).min().unwrap_or(0);
+    let end = text().map(Segment::end).max().unwrap_or(0);
+    let mut words = vec![0; ((end - u64::from(base)) / 4) as usize];
+    for segment in text() {
+        let first = ((segment.address - base) / 4) as usize;
+        // A whole word only: bytes behind the last one are data that can't be executed.
+        for (word, bytes) in words[first..].iter_mut().zip(segment.file.chunks(4)) {
+            let mut full = [0; 4];
+            full[..bytes.len()].copy_from_slice(bytes);
+            *word = u32::from_le_bytes(full);
+        }
+    }
+    (base, words)
+}
+
+fn decode_ops(text_base: u32, words: &[u32], segments: &[Segment]) -> Vec<Op> {
+    let blank = Op {
+        kind: Kind::Outside,
+        rd: 0,
+        rs1: 0,
+        rs2: 0,
+        imm: 0,
+    };
+    let mut ops = vec![blank; words.len()];
+    for segment in segments.iter().filter(|segment| segment.executable) {
+        let first = ((segment.address - text_base) / 4) as usize;
+        let count = (segment.memory_bytes / 4) as usize;
+        for index in first..first + count {
+            let pc = op::pc_of(text_base, index as u32);
+            ops[index] = match isa::decode(words[index]) {
+                Some(instruction) => op::lower(text_base, pc, instruction),
+                None => Op {
+                    kind: Kind::Illegal,
+                    imm: words[index],
+                    ..blank
+                },
+            };
+        }
+    }
+    ops
+}
+
+fn block_lengths(ops: &[Op]) -> Vec<u32> {
+    let mut lengths = vec![0; ops.len()];
+    let mut length = 0;
+    for (index, op) in ops.iter().enumerate().rev() {
+        length = if op.ends_block() { 1 } else { length + 1 };
+        lengths[index] = length;
+    }
+    lengths
+}
+
+/// One vector per static column, in registry order, each with the padding row's value last.
+fn static_columns(text_base: u32, words: &[u32]) -> Vec<Vec<u32>> {
+    let jump_to_itself = 0x0000_006f;
+    let rows = words.iter().copied().chain([jump_to_itself]).enumerate();
+    let mut columns = vec![Vec::with_capacity(words.len() + 1); Column::STATIC.len()];
+    for (index, word) in rows {
+        let pc = op::pc_of(text_base, index as u32);
+        let decoded = isa::decode(word);
+        for (values, column) in columns.iter_mut().zip(Column::STATIC) {
+            let value = match (column, decoded) {
+                (Column::Pc, _) => pc,
+                (_, None) => 0,
+                (Column::Imm, Some(instruction)) => instruction.imm,
+                (Column::Rd, Some(instruction)) => instruction.rd.into(),
+                (Column::Rs1, Some(instruction)) => instruction.rs1.into(),
+                (Column::Rs2, Some(instruction)) => instruction.rs2.into(),
+                (Column::Opcode, Some(instruction)) => instruction.opcode as u32,
+                _ => unreachable!("{} is no static column", column.name()),
+            };
+            values.push(value);
+        }
+    }
+    columns
+}

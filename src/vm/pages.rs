@@ -1,0 +1,166 @@
+//! What each page is to a run: backed, dirty, or not to be stored to.
+//!
+//! In: the program's layout, stores that are a page's first in an interval. Out: leave or a
+//! [`TrapKind`], the list of dirty pages, the count of backed ones. It does not hold bytes.
+
+use std::ops::Range;
+
+use super::trap::TrapKind;
+use crate::limits::{INPUT_BASE, NULL_END, OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, PAGE_COUNT};
+use crate::program::Program;
+
+/// Stores to the page need no further question in this interval: it is backed, dirty and plain.
+const READY: u8 = 1;
+/// The page counts against the memory limit.
+const BACKED: u8 = 2;
+/// The page was stored to in this interval.
+const DIRTY: u8 = 4;
+/// The page has bytes that are not plain memory (read-only ones, or the tohost word).
+const SPECIAL: u8 = 8;
+
+/// Per-page state of one machine.
+pub struct PageTable {
+    flags: Box<[u8; PAGE_COUNT]>,
+    /// Pages with [`BACKED`], in the order in which they got it.
+    backed: Vec<u32>,
+    /// Pages with [`DIRTY`], in the order in which they got it.
+    dirty: Vec<u32>,
+    /// Address ranges of segments that can't be stored to, and the trap that says so.
+    protected: Vec<(Range<u64>, TrapKind)>,
+    limit_bytes: u64,
+}
+
+impl PageTable {
+    /// The table of a machine that will run `program`; nothing is backed yet.
+    pub(super) fn new(program: &Program, limit_bytes: u64) -> Self {
+        let flags = vec![0; PAGE_COUNT].into_boxed_slice();
+        let mut flags: Box<[u8; PAGE_COUNT]> = flags.try_into().expect("one flag per page");
+        let mut protected = Vec::new();
+        for segment in program
+            .segments()
+            .iter()
+            .filter(|segment| !segment.writable)
+        {
+            let kind = match segment.executable {
+                true => TrapKind::StoreToText,
+                false => TrapKind::StoreToReadOnly,
+            };
+            let range = u64::from(segment.address)..segment.end();
+            let first = (range.start >> PAGE_BYTES_LOG2) as usize;
+            let end = range.end.div_ceil(PAGE_BYTES as u64) as usize;
+            flags[first..end]
+                .iter_mut()
+                .for_each(|flag| *flag |= SPECIAL);
+            protected.push((range, kind));
+        }
+        if let Some(address) = program.tohost() {
+            flags[(address >> PAGE_BYTES_LOG2) as usize] |= SPECIAL;
+        }
+        // Room for as many pages as the limit lets a guest back, so that a replay never allocates;
+        // the host gives memory only for the part that is used.
+        let pages = (limit_bytes / PAGE_BYTES as u64).min(PAGE_COUNT as u64) as usize;
+        let (backed, dirty) = (Vec::with_capacity(pages), Vec::with_capacity(pages));
+        Self {
+            flags,
+            backed,
+            dirty,
+            protected,
+            limit_bytes,
+        }
+    }
+
+    /// Whether a store to `address` needs no further question.
+    #[inline(always)]
+    pub(super) fn is_ready(&self, address: u32) -> bool {
+        self.flags[(address >> PAGE_BYTES_LOG2) as usize] & READY != 0
+    }
+
+    /// Asks for a store at the aligned `address`; grants it and marks its page, or says why not.
+    ///
+    /// # Errors
+    /// The null page, read-only segments, the input region, the memory limit, in this order.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn prepare(&mut self, address: u32) -> Result<Prepared, TrapKind> {
+        if address < NULL_END {
+            return Err(TrapKind::NullAddress);
+        }
+        let page_index = address >> PAGE_BYTES_LOG2;
+        let flags = self.flags[page_index as usize];
+        if flags & SPECIAL != 0 {
+            let hit = |(range, _): &&(Range<u64>, _)| range.contains(&u64::from(address));
+            if let Some((_, kind)) = self.protected.iter().find(hit) {
+                return Err(*kind);
+            }
+        }
+        if (INPUT_BASE..OUTPUT_BASE).contains(&address) {
+            return Err(TrapKind::StoreToInput);
+        }
+        let first = flags & BACKED == 0;
+        if first {
+            self.back(page_index)?;
+        }
+        if flags & DIRTY == 0 {
+            self.dirty.push(page_index);
+        }
+        let ready = if flags & SPECIAL == 0 { READY } else { 0 };
+        self.flags[page_index as usize] |= DIRTY | ready;
+        Ok(Prepared {
+            back: first.then_some(page_index),
+        })
+    }
+
+    /// Counts a page against the memory limit.
+    ///
+    /// # Errors
+    /// [`TrapKind::MemoryLimit`] when that would exceed it.
+    pub(super) fn back(&mut self, page_index: u32) -> Result<(), TrapKind> {
+        if self.flags[page_index as usize] & BACKED != 0 {
+            return Ok(());
+        }
+        if (self.backed.len() as u64 + 1) * PAGE_BYTES as u64 > self.limit_bytes {
+            return Err(TrapKind::MemoryLimit {
+                limit_bytes: self.limit_bytes,
+            });
+        }
+        self.flags[page_index as usize] |= BACKED;
+        self.backed.push(page_index);
+        Ok(())
+    }
+
+    /// The pages that count against the memory limit.
+    #[must_use]
+    pub fn backed(&self) -> &[u32] {
+        &self.backed
+    }
+
+    /// The pages stored to since the last [`clear_dirty`](PageTable::clear_dirty), in ascending
+    /// order.
+    pub fn sorted_dirty(&mut self) -> &[u32] {
+        self.dirty.sort_unstable();
+        &self.dirty
+    }
+
+    /// Begins a new interval: no page is dirty.
+    pub fn clear_dirty(&mut self) {
+        for &page_index in &self.dirty {
+            self.flags[page_index as usize] &= !(DIRTY | READY);
+        }
+        self.dirty.clear();
+    }
+
+    /// Forgets which pages are backed and dirty, for a machine about to be restored.
+    pub(super) fn reset(&mut self) {
+        self.clear_dirty();
+        for &page_index in &self.backed {
+            self.flags[page_index as usize] &= !BACKED;
+        }
+        self.backed.clear();
+    }
+}
+
+/// A granted store.
+pub(super) struct Prepared {
+    /// The page that the memory has to back first.
+    pub back: Option<u32>,
+}

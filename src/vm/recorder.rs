@@ -1,0 +1,48 @@
+//! The seam between execution and whoever wants its facts.
+//!
+//! In: facts of each retired instruction, block by block. Out: nothing to the machine. A recorder
+//! is a static type, so that the fast pass, which records nothing, pays nothing.
+
+/// Receives the facts of retired instructions.
+///
+/// A pass announces a run of consecutive instructions with [`begin_block`](Recorder::begin_block),
+/// reports facts under the instruction's offset in that block, and closes it with
+/// [`end_block`](Recorder::end_block). Offsets ascend. Facts reported for an instruction that then
+/// faults are not retired: `end_block`'s row count says how many are. An instruction without some
+/// fact (no rs1, no memory access) does not report it.
+pub trait Recorder {
+    /// Up to `rows` instructions follow, from table index `pc_index`, address `pc`.
+    fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize);
+    /// Value of the first source register.
+    fn rs1(&mut self, offset: usize, value: u32);
+    /// Value of the second source register.
+    fn rs2(&mut self, offset: usize, value: u32);
+    /// Destination register before and after.
+    fn rd(&mut self, offset: usize, before: u32, after: u32);
+    /// Byte address of an access, and the aligned word there before and after.
+    fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32);
+    /// The first `rows` instructions of the block have retired; the next one is at `next_pc`.
+    fn end_block(&mut self, rows: usize, next_pc: u32);
+    /// Whether words before and after memory accesses are wanted at all.
+    const MEMORY: bool;
+}
+
+/// The fast pass: nothing is recorded.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct NoRecorder;
+
+impl Recorder for NoRecorder {
+    const MEMORY: bool = false;
+    #[inline(always)]
+    fn begin_block(&mut self, _: u32, _: u32, _: usize) {}
+    #[inline(always)]
+    fn rs1(&mut self, _: usize, _: u32) {}
+    #[inline(always)]
+    fn rs2(&mut self, _: usize, _: u32) {}
+    #[inline(always)]
+    fn rd(&mut self, _: usize, _: u32, _: u32) {}
+    #[inline(always)]
+    fn memory(&mut self, _: usize, _: u32, _: u32, _: u32) {}
+    #[inline(always)]
+    fn end_block(&mut self, _: usize, _: u32) {}
+}
