@@ -1,4 +1,7 @@
-//! Witness columns: which there are ([`columns`]) and how a sweep hands them out ([`view`]).
+//! Witness columns: which there are ([`columns`]), the buffer that holds a chunk of them
+//! ([`chunk`]), how execution fills it ([`record`]), and what a sweep hands out ([`view`]).
 
+pub mod chunk;
 pub mod columns;
+pub mod record;
 pub mod view;

@@ -1,0 +1,159 @@
+//! A chunk: the buffer for consecutive rows, struct-of-arrays, allocated once and recycled.
+//!
+//! In: rows from a recorder, static columns from the program table. Out: a [`ChunkView`].
+//! It does not know who runs the machine, nor which chunk of the trace it holds next.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::columns::{Column, ColumnSet};
+use super::view::ChunkView;
+use crate::limits::CHUNK_ROWS_MAX;
+use crate::program::Program;
+
+/// One cache line of values: what makes every column start on a line.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u32; LINE_ROWS]);
+
+/// Values in a cache line.
+const LINE_ROWS: usize = 16;
+
+/// Buffers for up to `capacity()` rows of every column of the machine.
+pub struct Chunk {
+    lines: Vec<Line>,
+    capacity: usize,
+    /// Distance between the starts of two columns, in values.
+    stride: usize,
+    rows: usize,
+    first_row: u64,
+    set: ColumnSet,
+}
+
+impl Chunk {
+    /// A chunk for up to `capacity` rows.
+    ///
+    /// # Panics
+    /// If `capacity` is 0 or above [`CHUNK_ROWS_MAX`].
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        assert!(
+            (1..=CHUNK_ROWS_MAX).contains(&capacity),
+            "chunk of {capacity} rows, expected 1 to {CHUNK_ROWS_MAX}"
+        );
+        // One line more than needed: columns a power of two apart would share their cache sets.
+        let stride = (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS;
+        let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
+        Self {
+            lines,
+            capacity,
+            stride,
+            rows: 0,
+            first_row: 0,
+            set: ColumnSet::EMPTY,
+        }
+    }
+
+    /// Rows that fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Rows filled so far.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Empties the chunk for rows from `first_row` on, of the columns in `set`.
+    ///
+    /// Columns whose cells an instruction may leave out are zeroed here, a vector at a time, so
+    /// that recording stores only what an instruction has.
+    pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
+        (self.rows, self.first_row, self.set) = (0, first_row, set);
+        // pc_index is needed to gather, whoever asks for a static column.
+        if Column::STATIC
+            .iter()
+            .any(|column| set.contains(column.id()))
+        {
+            self.set = set.with(Column::PcIndex.id());
+        }
+        for column in Column::RAW
+            .iter()
+            .filter(|column| set.contains(column.id()))
+        {
+            if !matches!(column, Column::PcIndex | Column::NextPc) {
+                let capacity = self.capacity;
+                self.column_mut(*column)[..capacity].fill(0);
+            }
+        }
+    }
+
+    /// The columns being filled.
+    #[must_use]
+    pub fn set(&self) -> ColumnSet {
+        self.set
+    }
+
+    fn column_mut(&mut self, column: Column) -> &mut [u32] {
+        let start = column as usize * self.stride;
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[start..start + self.stride]
+    }
+
+    /// The row count and the raw columns' buffers, `capacity()` values each, in registry order.
+    pub(super) fn raw_parts_mut(&mut self) -> (&mut usize, [&mut [u32]; Column::RAW_COUNT]) {
+        let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
+        let mut columns = values.chunks_exact_mut(self.stride);
+        let capacity = self.capacity;
+        let column = |_| &mut columns.next().expect("all columns have room")[..capacity];
+        (&mut self.rows, std::array::from_fn(column))
+    }
+
+    /// Appends `rows` padding rows: the program's padding index, which jumps to itself, and zeros.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    pub fn pad(&mut self, program: &Program, rows: usize) {
+        let (start, end) = (self.rows, self.rows + rows);
+        assert!(
+            end <= self.capacity,
+            "{end} rows in a chunk of {}",
+            self.capacity
+        );
+        let index = program.padding_index();
+        let pc = program.pc_of(index);
+        let set = self.set;
+        for column in Column::RAW.iter().filter(|column| set.contains(column.id())) {
+            let value = match column {
+                Column::PcIndex => index,
+                Column::NextPc => pc,
+                _ => 0,
+            };
+            self.column_mut(*column)[start..end].fill(value);
+        }
+        self.rows = end;
+    }
+
+    /// Fills the static columns of the set from the program table, by `pc_index`.
+    pub fn gather_statics(&mut self, program: &Program) {
+        let (rows, stride) = (self.rows, self.stride);
+        let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
+        let (raw, statics) = values.split_at_mut(Column::RAW_COUNT * stride);
+        let indices = &raw[Column::PcIndex as usize * stride..][..rows];
+        for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
+            if self.set.contains(column.id()) {
+                let table = program.static_column(*column);
+                for (value, &index) in target.iter_mut().zip(indices) {
+                    *value = table[index as usize];
+                }
+            }
+        }
+    }
+
+    /// The rows filled so far.
+    #[must_use]
+    pub fn view(&self) -> ChunkView<'_> {
+        let values = bytemuck::cast_slice(&self.lines);
+        ChunkView::new(self.first_row, self.rows, self.stride, self.set, values)
+    }
+}
