@@ -6,12 +6,15 @@
 
 use std::num::NonZeroUsize;
 
+use crate::replay::ReplayError;
 use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::trace::view::ChunkView;
 
 pub mod dense;
+pub mod streaming;
 
 pub use dense::DenseOracle;
+pub use streaming::StreamingOracle;
 
 /// Why an oracle could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,23 @@ pub enum OracleError {
         /// Number of padded rows.
         count: u64,
     },
+    /// The chunk size can't be split evenly over the padded trace.
+    #[error("chunks of {actual} rows asked for, a sum-check needs a power of two")]
+    ChunkRows {
+        /// Rows asked for.
+        actual: usize,
+    },
+    /// The run is longer than any proof could be.
+    #[error("{actual} rows, at most 2^{max_log2} can be proven")]
+    TooLong {
+        /// Rows of the run.
+        actual: u64,
+        /// log2 of the limit.
+        max_log2: usize,
+    },
+    /// Rows could not be regenerated.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The dense oracle's slices do not describe one table.
     #[error("column {column} has {actual} rows, expected {expected}")]
     ColumnLength {

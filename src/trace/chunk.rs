@@ -123,7 +123,10 @@ impl Chunk {
         let index = program.padding_index();
         let pc = program.pc_of(index);
         let set = self.set;
-        for column in Column::RAW.iter().filter(|column| set.contains(column.id())) {
+        for column in Column::RAW
+            .iter()
+            .filter(|column| set.contains(column.id()))
+        {
             let value = match column {
                 Column::PcIndex => index,
                 Column::NextPc => pc,

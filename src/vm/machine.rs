@@ -220,6 +220,11 @@ impl<M: GuestMemory> Machine<M> {
         &self.pages
     }
 
+    /// Memory, and which of its pages are dirty.
+    pub fn memory_and_pages(&mut self) -> (&M, &mut PageTable) {
+        (&self.memory, &mut self.pages)
+    }
+
     /// Which pages are backed and dirty.
     pub fn pages_mut(&mut self) -> &mut PageTable {
         &mut self.pages

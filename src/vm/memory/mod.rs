@@ -16,8 +16,11 @@ pub use reserved::ReservedMemory;
 /// Which form of memory a machine uses. Results never depend on it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum MemoryKind {
-    /// One lazily backed 4 GiB reservation: no bounds check, no lookup.
+    /// [`Reserved`](MemoryKind::Reserved) where the host allows it, else
+    /// [`Paged`](MemoryKind::Paged).
     #[default]
+    Automatic,
+    /// One lazily backed 4 GiB reservation: no bounds check, no lookup.
     Reserved,
     /// Pages allocated as they are stored to: works under an address-space limit.
     Paged,
@@ -26,6 +29,7 @@ pub enum MemoryKind {
 impl fmt::Display for MemoryKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Automatic => "automatic",
             Self::Reserved => "reserved",
             Self::Paged => "paged",
         })

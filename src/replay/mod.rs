@@ -1,0 +1,221 @@
+//! Replay: any part of a run's trace, regenerated from its checkpoints, identical every time.
+//!
+//! In: a program, checkpoints, a range of rows, a set of columns. Out: chunks of witness columns, to
+//! a visitor. Workers own contiguous ranges: each restores memory once and then carries its own
+//! state forward, and every boundary it crosses must equal the stored checkpoint. It does not know
+//! what the columns are used for. It and [`oracle`](crate::oracle) are the only users of rayon.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::checkpoint::CheckpointSource;
+use crate::limits::CHUNK_ROWS;
+use crate::program::Program;
+use crate::trace::columns::ColumnSet;
+use crate::trace::view::ChunkView;
+use crate::vm::machine::MachineError;
+use crate::vm::{MemoryKind, PagedMemory, ReservedMemory, Trap};
+
+pub mod cache;
+pub mod fast_pass;
+mod worker;
+
+pub use fast_pass::{FastPass, PassError, fast_pass};
+use worker::Worker;
+
+/// Why rows could not be regenerated.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The checkpoints are of another program.
+    #[error(
+        "the checkpoints are of another program (digest {actual}, expected {expected}); give the ELF they were made with"
+    )]
+    Program {
+        /// Digest of the program given, in hex.
+        actual: String,
+        /// Digest in the checkpoints, in hex.
+        expected: String,
+    },
+    /// A replayed state differs from the checkpoint at the same cycle.
+    #[error(
+        "replay of the interval before checkpoint {checkpoint} ends with other {what} than stored; make the checkpoints again"
+    )]
+    Boundary {
+        /// Index of the checkpoint.
+        checkpoint: usize,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The guest stopped inside an interval that the checkpoints say it completed.
+    #[error("replay stopped early: {0}; make the checkpoints again")]
+    Trap(#[from] Trap),
+    /// The guest ended at another cycle than the checkpoints say.
+    #[error("replay ended at cycle {actual}, expected {expected}; make the checkpoints again")]
+    End {
+        /// Cycle at which the guest ended.
+        actual: u64,
+        /// Cycle count of the recorded run.
+        expected: u64,
+    },
+    /// Rows beyond the run were asked for.
+    #[error("rows {start}..{end} asked for, the run has {count}")]
+    Rows {
+        /// First row asked for.
+        start: u64,
+        /// End of the range asked for.
+        end: u64,
+        /// Number of rows.
+        count: u64,
+    },
+    /// No memory for a worker.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The caller raised the cancel flag.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// How to replay; none of it influences a single value.
+#[derive(Clone, Copy)]
+pub struct ReplayOptions<'a> {
+    /// Rows of a chunk.
+    pub chunk_rows: usize,
+    /// Which memory the workers use.
+    pub memory: MemoryKind,
+    /// The threads to use: one worker each; `None` for the calling thread alone.
+    pub pool: Option<&'a rayon::ThreadPool>,
+    /// Raised by the caller to stop a sweep at the next chunk.
+    pub cancel: Option<&'a AtomicBool>,
+    /// Called with the number of rows that were just handed out, from any worker.
+    pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
+}
+
+impl Default for ReplayOptions<'_> {
+    fn default() -> Self {
+        Self {
+            chunk_rows: CHUNK_ROWS,
+            memory: MemoryKind::default(),
+            pool: None,
+            cancel: None,
+            progress: None,
+        }
+    }
+}
+
+impl ReplayOptions<'_> {
+    /// Number of workers: one a thread of the pool.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.pool.map_or(1, rayon::ThreadPool::current_num_threads)
+    }
+
+    fn check_cancelled(&self) -> Result<(), ReplayError> {
+        match self.cancel {
+            Some(flag) if flag.load(Ordering::Relaxed) => Err(ReplayError::Cancelled),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One recorded run: a program and the checkpoints of one of its executions.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    program: &'a Program,
+    checkpoints: &'a dyn CheckpointSource,
+}
+
+impl<'a> Run<'a> {
+    /// The run of `program` that `checkpoints` were taken from.
+    ///
+    /// # Errors
+    /// [`ReplayError::Program`] when they were taken from another one.
+    pub fn new(
+        program: &'a Program,
+        checkpoints: &'a dyn CheckpointSource,
+    ) -> Result<Self, ReplayError> {
+        let (actual, expected) = (program.digest(), checkpoints.identity().program_digest);
+        if actual != expected {
+            let hex = |digest| blake3::Hash::from_bytes(digest).to_hex().to_string();
+            return Err(ReplayError::Program {
+                actual: hex(actual),
+                expected: hex(expected),
+            });
+        }
+        Ok(Self {
+            program,
+            checkpoints,
+        })
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &'a Program {
+        self.program
+    }
+
+    /// The checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> &'a dyn CheckpointSource {
+        self.checkpoints
+    }
+
+    /// Number of rows: the run's cycle count.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.checkpoints.result().cycles
+    }
+}
+
+/// A worker of either memory kind. The choice is made once; a call serves a whole range.
+pub(crate) trait RangeReplay: Send {
+    /// Regenerates `rows` of `run`, chunk by chunk in ascending order, all chunks but the last with
+    /// `chunk_rows` rows. Rows behind the run's last one are padding rows.
+    fn replay(
+        &mut self,
+        run: &Run<'_>,
+        options: &ReplayOptions<'_>,
+        rows: Range<u64>,
+        set: ColumnSet,
+        visit: &mut dyn FnMut(&ChunkView<'_>),
+    ) -> Result<(), ReplayError>;
+}
+
+/// A new worker with its own guest memory and chunk.
+pub(crate) fn worker(
+    run: &Run<'_>,
+    options: &ReplayOptions<'_>,
+) -> Result<Box<dyn RangeReplay>, ReplayError> {
+    match options.memory {
+        MemoryKind::Paged => Ok(Box::new(Worker::<PagedMemory>::new(run, options)?)),
+        MemoryKind::Reserved => Ok(Box::new(Worker::<ReservedMemory>::new(run, options)?)),
+        MemoryKind::Automatic => match Worker::<ReservedMemory>::new(run, options) {
+            Ok(worker) => Ok(Box::new(worker)),
+            Err(ReplayError::Machine(MachineError::Memory { .. })) => {
+                Ok(Box::new(Worker::<PagedMemory>::new(run, options)?))
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// Regenerates `rows` on the calling thread and shows them to `visit`, chunk by chunk.
+///
+/// # Errors
+/// [`ReplayError`]; rows already visited were right.
+pub fn replay_rows(
+    run: &Run<'_>,
+    options: &ReplayOptions<'_>,
+    rows: Range<u64>,
+    set: ColumnSet,
+    visit: &mut dyn FnMut(&ChunkView<'_>),
+) -> Result<(), ReplayError> {
+    if rows.start > rows.end || rows.end > run.rows() {
+        return Err(ReplayError::Rows {
+            start: rows.start,
+            end: rows.end,
+            count: run.rows(),
+        });
+    }
+    worker(run, options)?.replay(run, options, rows, set, visit)
+}
