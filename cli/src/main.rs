@@ -1,2 +1,43 @@
-//! The `tracelane` command.
-fn main() {}
+//! The `tracelane` command: what a person at a terminal or a script sees of the engine.
+//!
+//! In: arguments and files. Out: results on stdout, everything else on stderr, an exit code of
+//! [`failure::Code`]. It decides nothing about runs, rows or proofs; the library does.
+
+mod args;
+mod commands;
+mod failure;
+mod files;
+mod format;
+mod guest;
+mod phase;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(options) => commands::count::run(&options),
+        Command::Count(options) => commands::count::count(&options),
+        Command::Checkpoint(options) => commands::checkpoint::checkpoint(&options),
+        Command::Inspect(options) => commands::inspect::inspect(&options),
+        Command::Rows(options) => commands::rows::rows(&options),
+        Command::Prove(options) => commands::prove::prove(&options),
+        Command::Verify(options) => commands::verify::verify(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has had enough of it: not an error worth a word.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("tracelane: {failure}");
+            failure.code().into()
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Arguments: the words of the command line, checked as far as one word can be.
+//!
+//! In: the command line. Out: [`Arguments`]. Numbers may be written `65536`, `65_536` or `2^16`,
+//! sizes also with `KiB`, `MiB` or `GiB`.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracelane::limits::{
+    CHUNK_ROWS, CHUNK_ROWS_MAX, CYCLES_MAX, INTERVAL_CYCLES, MEMORY_BYTES_MAX,
+};
+use tracelane::trace::columns::Column;
+use tracelane::vm::MemoryKind;
+
+/// Run RISC-V (RV32IM) programs, keep checkpoints instead of the trace, regenerate witness columns,
+/// prove sum-checks over them.
+///
+/// Exit codes: 0 good, 1 the guest failed, 2 bad arguments or unreadable input, 3 a regression
+/// verdict (reserved), 4 a proof or checkpoint file was rejected.
+#[derive(Parser, Debug)]
+#[command(name = "tracelane", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a program and show what it writes.
+    Run(RunOptions),
+    /// Run a program and report its exact cycle count.
+    Count(RunOptions),
+    /// Run a program and keep its checkpoints in a file.
+    Checkpoint(CheckpointOptions),
+    /// Verify a checkpoint file and describe it.
+    Inspect(InspectOptions),
+    /// Regenerate witness rows from a checkpoint file and print them.
+    Rows(RowsOptions),
+    /// Run, checkpoint, regenerate, prove a sum-check over the columns, and verify it.
+    Prove(ProveOptions),
+    /// Verify a proof against its program and input.
+    Verify(VerifyOptions),
+}
+
+/// A program and what it may use.
+#[derive(Args, Debug)]
+pub struct GuestOptions {
+    /// The program: a static RV32IM ELF file.
+    pub elf: PathBuf,
+    /// Bytes the guest reads from its input region.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Stop the guest after so many cycles.
+    #[arg(long, value_name = "N", default_value_t = CYCLES_MAX, value_parser = number)]
+    pub max_cycles: u64,
+    /// Stop the guest before it backs more memory than this.
+    #[arg(long, value_name = "BYTES", default_value_t = MEMORY_BYTES_MAX, value_parser = bytes)]
+    pub max_memory: u64,
+    /// How guest memory is held; results never depend on it.
+    #[arg(long, value_name = "KIND", default_value = "automatic", value_parser = memory_kind)]
+    pub guest_memory: MemoryKind,
+    /// Save the bytes that the guest published.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How to replay.
+#[derive(Args, Debug)]
+pub struct ReplayOptions {
+    /// Worker threads; all processors unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Rows of a chunk, a power of two; results never depend on it.
+    #[arg(long, value_name = "N", default_value_t = CHUNK_ROWS as u64, value_parser = chunk_rows)]
+    pub chunk_rows: u64,
+}
+
+/// Options of `run` and `count`.
+#[derive(Args, Debug)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub guest: GuestOptions,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `checkpoint`.
+#[derive(Args, Debug)]
+pub struct CheckpointOptions {
+    #[command(flatten)]
+    pub guest: GuestOptions,
+    /// The checkpoint file to write.
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub out: PathBuf,
+    /// Cycles between two checkpoints; results never depend on it.
+    #[arg(long, value_name = "N", default_value_t = INTERVAL_CYCLES, value_parser = positive)]
+    pub interval: u64,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `inspect`.
+#[derive(Args, Debug)]
+pub struct InspectOptions {
+    /// The checkpoint file.
+    pub file: PathBuf,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How rows are printed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowFormat {
+    /// Aligned columns, values in hexadecimal.
+    Table,
+    /// Comma-separated values in decimal, with a header line.
+    Csv,
+    /// An array of objects, values in decimal.
+    Json,
+}
+
+/// Options of `rows`.
+#[derive(Args, Debug)]
+pub struct RowsOptions {
+    /// The checkpoint file.
+    pub file: PathBuf,
+    /// The program it was made with.
+    #[arg(long, value_name = "ELF")]
+    pub elf: PathBuf,
+    /// The input it was made with; the file carries it, so this is only compared.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Cycles to print: A..B without B, A.. or ..B.
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    pub range: Range<u64>,
+    /// Columns to print behind cycle and pc; the raw columns unless given.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column)]
+    pub columns: Vec<Column>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub format: RowFormat,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    #[command(flatten)]
+    pub replay: ReplayOptions,
+}
+
+/// Options of `prove`.
+#[derive(Args, Debug)]
+pub struct ProveOptions {
+    #[command(flatten)]
+    pub guest: GuestOptions,
+    #[command(flatten)]
+    pub replay: ReplayOptions,
+    /// Write the proof to this file.
+    #[arg(short = 'o', long = "out", value_name = "PROOF")]
+    pub out: Option<PathBuf>,
+    /// Keep the checkpoints in this file; a scratch file is used unless given.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoints: Option<PathBuf>,
+    /// Cycles between two checkpoints; results never depend on it.
+    #[arg(long, value_name = "N", default_value_t = INTERVAL_CYCLES, value_parser = positive)]
+    pub interval: u64,
+    /// The columns whose product is summed over all rows.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column,
+          default_value = "rs1_value,rs2_value")]
+    pub product: Vec<Column>,
+    /// Weigh each row with eq(tau, row) for a tau drawn from the transcript.
+    #[arg(long)]
+    pub eq: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyOptions {
+    /// The proof file.
+    pub proof: PathBuf,
+    /// The program it is about.
+    #[arg(long, value_name = "ELF")]
+    pub elf: PathBuf,
+    /// The input it is about; none unless given.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    #[command(flatten)]
+    pub replay: ReplayOptions,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let value = match digits.split_once('^') {
+        Some(("2", power)) => power.parse().ok().and_then(|power| 1u64.checked_shl(power)),
+        _ => digits.parse().ok(),
+    };
+    value.ok_or_else(|| format!("`{text}` is no number; write e.g. 65536 or 2^16"))
+}
+
+fn positive(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        0 => Err("must be at least 1".to_owned()),
+        value => Ok(value),
+    }
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let (digits, unit) = units
+        .iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, *unit)))
+        .unwrap_or((text, 1u64));
+    let value = number(digits.trim())?.checked_mul(unit);
+    value.ok_or_else(|| format!("`{text}` is too large"))
+}
+
+fn chunk_rows(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        rows if rows.is_power_of_two() && rows <= CHUNK_ROWS_MAX as u64 => Ok(rows),
+        _ => Err(format!("`{text}` is no power of two up to {CHUNK_ROWS_MAX}")),
+    }
+}
+
+fn memory_kind(text: &str) -> Result<MemoryKind, String> {
+    let kinds = [MemoryKind::Automatic, MemoryKind::Reserved, MemoryKind::Paged];
+    let kind = kinds.into_iter().find(|kind| kind.to_string() == text);
+    kind.ok_or_else(|| "expected automatic, reserved or paged".to_owned())
+}
+
+fn column(text: &str) -> Result<Column, String> {
+    Column::from_name(text.trim())
+        .ok_or_else(|| format!("no column `{text}`; there are {}", Column::NAMES.join(", ")))
+}
+
+/// `A..B`, with 0 and the largest number for an end left out.
+fn range(text: &str) -> Result<Range<u64>, String> {
+    let parse = |text: &str, empty| if text.is_empty() { Ok(empty) } else { number(text) };
+    let (start, end) = text
+        .split_once("..")
+        .ok_or_else(|| format!("`{text}` is no range; write e.g. 0..16"))?;
+    let (start, end) = (parse(start, 0)?, parse(end, u64::MAX)?);
+    if start > end {
+        return Err(format!("`{text}` ends before it starts"));
+    }
+    Ok(start..end)
+}

@@ -1,0 +1,61 @@
+//! Formats: numbers, digests and durations as people and scripts read them.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// A digest in hexadecimal.
+pub fn hex(digest: &[u8; 32]) -> String {
+    blake3::Hash::from_bytes(*digest).to_hex().to_string()
+}
+
+/// A count with its digits in groups of three.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A size in the largest binary unit that leaves a whole part.
+pub fn bytes(value: u64) -> String {
+    indicatif::BinaryBytes(value).to_string()
+}
+
+/// A duration in seconds, to the tenth of a millisecond.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.4} s", duration.as_secs_f64())
+}
+
+/// Cycles a second, in millions.
+pub fn speed(cycles: u64, duration: Duration) -> String {
+    format!("{:.0} M/s", cycles as f64 / duration.as_secs_f64().max(1e-9) / 1e6)
+}
+
+/// A duration as the zkVM benchmark tools write it.
+pub fn duration_json(duration: Duration) -> Value {
+    json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() })
+}
+
+/// Prints `value` on stdout as one JSON object.
+pub fn print_json(value: &Value) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{value:#}").map_err(Failure::Output)
+}
+
+/// Prints lines of `name: value` on stdout, values aligned.
+pub fn print_fields(fields: &[(&str, String)]) -> Result<(), Failure> {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = std::io::stdout().lock();
+    for (name, value) in fields {
+        writeln!(out, "{name:width$}  {value}").map_err(Failure::Output)?;
+    }
+    Ok(())
+}
