@@ -1,106 +1,124 @@
-//! Checkpoints: temporary in-tree shape until the store lands.
-use std::collections::BTreeMap;
+//! Checkpoints: states from which any part of a run can be executed again.
+//!
+//! In: states and changed pages, in order, through [`CheckpointSink`]. Out: states and page images
+//! through [`CheckpointSource`]. Two stores do both: [`MemoryStore`] and the mapped file
+//! ([`CheckpointWriter`], [`CheckpointFile`]). This is the only code that touches the filesystem. It
+//! does not know programs, columns, or how a run is executed.
 
-/// State before cycle `i * interval`.
+use crate::limits::PAGE_BYTES;
+
+mod error;
+mod file;
+mod index;
+mod layout;
+mod map;
+mod memory;
+mod versions;
+mod writer;
+
+pub use error::StoreError;
+pub use file::CheckpointFile;
+pub use memory::MemoryStore;
+pub use versions::PageVersions;
+pub use writer::CheckpointWriter;
+
+/// The state before cycle `i * interval`, or behind the last cycle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CheckpointState {
-    /// Retired instructions.
+    /// Instructions retired before it.
     pub cycle: u64,
-    /// Next pc.
+    /// Address of the next instruction.
     pub pc: u32,
-    /// Registers.
+    /// x0 to x31.
     pub registers: [u32; 32],
-    /// Text bytes.
+    /// Bytes of text written before it.
     pub text_bytes: u64,
-    /// Backed pages.
+    /// Pages that counted against the memory limit.
     pub backed_pages: u64,
+    /// Digest over all pages written since the checkpoint before, changed or not.
+    pub dirty_digest: [u8; 32],
 }
-/// Identity.
+
+/// What a run is a run of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RunIdentity {
-    /// Program.
+    /// BLAKE3 of the ELF file.
     pub program_digest: [u8; 32],
-    /// Input.
+    /// BLAKE3 of the input.
     pub input_digest: [u8; 32],
-    /// Interval.
+    /// Cycles between two checkpoints.
     pub interval: u64,
 }
-/// Error.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {}
-/// Sink.
+
+/// What a run came to, as far as a replay or a proof needs it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RunSummary {
+    /// The guest's exit code.
+    pub exit_code: u32,
+    /// Retired instructions.
+    pub cycles: u64,
+    /// Bytes the guest published.
+    pub output_bytes: u64,
+    /// BLAKE3 of the bytes the guest published.
+    pub output_digest: [u8; 32],
+    /// Bytes of text the guest wrote.
+    pub text_bytes: u64,
+}
+
+/// A page that changed since it was last stored.
+#[derive(Clone, Copy)]
+pub struct ChangedPage<'a> {
+    /// Its address divided by [`PAGE_BYTES`].
+    pub page_index: u32,
+    /// BLAKE3 of its bytes.
+    pub digest: [u8; 32],
+    /// Its bytes.
+    pub bytes: &'a [u8; PAGE_BYTES],
+}
+
+/// Takes the checkpoints of one run, in order.
 pub trait CheckpointSink {
-    /// Append.
+    /// The next checkpoint, and the pages that changed since the one before, by ascending index.
+    ///
+    /// # Errors
+    /// When it can't be stored; the sink then stays unfinished.
     fn append(
         &mut self,
         state: &CheckpointState,
-        dirty_digest: [u8; 32],
-        dirty: &mut dyn Iterator<Item = (u32, &[u8; 4096])>,
+        changed: &mut dyn ExactSizeIterator<Item = ChangedPage<'_>>,
     ) -> Result<(), StoreError>;
+
+    /// The run has ended; the checkpoint appended last is the state behind its last cycle.
+    ///
+    /// # Errors
+    /// When the store can't be completed; nothing stands under its final name then.
+    fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError>;
 }
-/// Source.
+
+/// The checkpoints of one finished run.
 pub trait CheckpointSource: Sync {
-    /// Identity.
+    /// What this is a run of.
     fn identity(&self) -> &RunIdentity;
-    /// State i.
-    fn state(&self, index: usize) -> CheckpointState;
-    /// Digest.
-    fn dirty_digest(&self, index: usize) -> [u8; 32];
-    /// Pages at i.
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; 4096]));
-    /// Input.
+
+    /// What it came to.
+    fn summary(&self) -> &RunSummary;
+
+    /// The input.
     fn input(&self) -> &[u8];
-    /// Result.
-    fn result(&self) -> &crate::vm::RunResult;
-}
-/// Mem.
-pub struct Mem {
-    /// a
-    pub identity: RunIdentity,
-    /// a
-    pub input: Vec<u8>,
-    /// a
-    pub result: Option<crate::vm::RunResult>,
-    /// a
-    pub records: Vec<(CheckpointState, [u8; 32], BTreeMap<u32, Box<[u8; 4096]>>)>,
-}
-impl CheckpointSink for Mem {
-    fn append(
-        &mut self,
-        state: &CheckpointState,
-        dirty_digest: [u8; 32],
-        dirty: &mut dyn Iterator<Item = (u32, &[u8; 4096])>,
-    ) -> Result<(), StoreError> {
-        self.records.push((
-            *state,
-            dirty_digest,
-            dirty.map(|(i, b)| (i, Box::new(*b))).collect(),
-        ));
-        Ok(())
-    }
-}
-impl CheckpointSource for Mem {
-    fn identity(&self) -> &RunIdentity {
-        &self.identity
-    }
-    fn state(&self, index: usize) -> CheckpointState {
-        self.records[index].0
-    }
-    fn dirty_digest(&self, index: usize) -> [u8; 32] {
-        self.records[index].1
-    }
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; 4096])) {
-        for r in &self.records[..=index] {
-            for (i, b) in &r.2 {
-                visit(*i, b);
-            }
-        }
-    }
-    fn input(&self) -> &[u8] {
-        &self.input
-    }
-    fn result(&self) -> &crate::vm::RunResult {
-        self.result.as_ref().unwrap()
-    }
+
+    /// Number of checkpoints, the state behind the last cycle included.
+    fn count(&self) -> usize;
+
+    /// Checkpoint `index`, which stands before cycle `index * interval` (the last: behind the run).
+    ///
+    /// # Panics
+    /// If there is no such checkpoint.
+    fn state(&self, index: usize) -> CheckpointState;
+
+    /// Visits the newest version at checkpoint `index` of every page that was ever stored up to
+    /// then, by ascending page index. All other pages are as program and input leave them.
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES]));
+
+    /// Number of pages stored with checkpoint `index` itself.
+    fn changed_pages(&self, index: usize) -> usize;
 }

@@ -5,8 +5,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::checkpoint::{CheckpointSink, CheckpointState, StoreError};
-use crate::limits::INTERVAL_CYCLES;
+use crate::checkpoint::{
+    ChangedPage, CheckpointSink, CheckpointState, PageVersions, RunIdentity, RunSummary, StoreError,
+};
+use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use crate::program::Program;
 use crate::vm::machine::MachineError;
 use crate::vm::{
@@ -65,6 +67,29 @@ impl Default for FastPass<'_> {
             cancel: None,
             progress: None,
         }
+    }
+}
+
+impl FastPass<'_> {
+    /// What a run of `program` on `input` with this interval is a run of.
+    #[must_use]
+    pub fn identity(&self, program: &Program, input: &[u8]) -> RunIdentity {
+        RunIdentity {
+            program_digest: program.digest(),
+            input_digest: *blake3::hash(input).as_bytes(),
+            interval: self.interval,
+        }
+    }
+}
+
+/// What a replay or a proof needs to know of `result`.
+fn summary(result: &RunResult) -> RunSummary {
+    RunSummary {
+        exit_code: result.exit_code,
+        cycles: result.cycles,
+        output_bytes: result.output.len() as u64,
+        output_digest: *blake3::hash(&result.output).as_bytes(),
+        text_bytes: result.text_bytes,
     }
 }
 
@@ -128,12 +153,17 @@ fn pass_on<M: GuestMemory>(
         STEP_CYCLES
     };
     let mut exit_code = None;
+    let mut versions = PageVersions::default();
     loop {
         if let Some(sink) = sink.as_deref_mut() {
-            append(&mut machine, program, sink)?;
+            append(&mut machine, program, &mut versions, sink)?;
         }
         if let Some(code) = exit_code {
-            break Ok(machine.finish(program, code)?);
+            let result = machine.finish(program, code)?;
+            if let Some(sink) = sink {
+                sink.finish(&summary(&result))?;
+            }
+            break Ok(result);
         }
         let cycle = machine.cycle();
         if pass.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
@@ -153,25 +183,50 @@ fn pass_on<M: GuestMemory>(
     }
 }
 
-/// Hands the machine's state and the pages written since the last checkpoint to the sink.
+/// Hands the machine's state and the pages changed since the last checkpoint to the sink.
 fn append<M: GuestMemory>(
     machine: &mut Machine<M>,
     program: &Program,
+    versions: &mut PageVersions,
     sink: &mut dyn CheckpointSink,
 ) -> Result<(), StoreError> {
-    let state = CheckpointState {
-        cycle: machine.cycle(),
-        pc: machine.pc(program),
-        registers: *machine.registers(),
-        text_bytes: machine.text_bytes(),
-        backed_pages: machine.pages().backed().len() as u64,
-    };
-    let digest = dirty_digest(machine);
+    let (cycle, pc, registers) = (machine.cycle(), machine.pc(program), *machine.registers());
+    let text_bytes = machine.text_bytes();
+    let backed_pages = machine.pages().backed().len() as u64;
     let (memory, pages) = machine.memory_and_pages();
-    let page = |&page_index| (page_index, memory.page(page_index).expect(BACKED));
-    sink.append(&state, digest, &mut pages.sorted_dirty().iter().map(page))?;
+    let mut dirty = DirtyDigest::default();
+    let mut changed = Vec::new();
+    for &page_index in pages.sorted_dirty() {
+        let bytes = memory.page(page_index).expect(BACKED);
+        let digest = dirty.add(page_index, bytes);
+        if versions.changed(page_index, digest, || base_digest(program, page_index)) {
+            changed.push(ChangedPage {
+                page_index,
+                digest,
+                bytes,
+            });
+        }
+    }
+    let dirty_digest = dirty.finish();
+    let state = CheckpointState {
+        cycle,
+        pc,
+        registers,
+        text_bytes,
+        backed_pages,
+        dirty_digest,
+    };
+    sink.append(&state, &mut changed.into_iter())?;
     pages.clear_dirty();
     Ok(())
+}
+
+/// Digest of a page as the program leaves it. Only asked for pages that were stored to, so never
+/// for one of the input.
+fn base_digest(program: &Program, page_index: u32) -> [u8; 32] {
+    let mut page = [0; PAGE_BYTES];
+    program.copy_page(page_index, &mut page);
+    *blake3::hash(&page).as_bytes()
 }
 
 /// Digest of the pages written since the last boundary: their numbers and their bytes.
@@ -179,11 +234,28 @@ fn append<M: GuestMemory>(
 /// The set of written pages follows from the guest's stores alone, so a replay of the interval
 /// comes to the same digest whatever was restored before it.
 pub(super) fn dirty_digest<M: GuestMemory>(machine: &mut Machine<M>) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
     let (memory, pages) = machine.memory_and_pages();
+    let mut dirty = DirtyDigest::default();
     for &page_index in pages.sorted_dirty() {
-        hasher.update(&page_index.to_le_bytes());
-        hasher.update(memory.page(page_index).expect(BACKED));
+        dirty.add(page_index, memory.page(page_index).expect(BACKED));
     }
-    *hasher.finalize().as_bytes()
+    dirty.finish()
+}
+
+/// Sums up written pages, in ascending order.
+#[derive(Default)]
+struct DirtyDigest(blake3::Hasher);
+
+impl DirtyDigest {
+    /// Adds a page and returns its own digest.
+    fn add(&mut self, page_index: u32, bytes: &[u8; PAGE_BYTES]) -> [u8; 32] {
+        let digest = *blake3::hash(bytes).as_bytes();
+        self.0.update(&page_index.to_le_bytes());
+        self.0.update(&digest);
+        digest
+    }
+
+    fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
 }

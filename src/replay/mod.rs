@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
     /// Number of rows: the run's cycle count.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.checkpoints.result().cycles
+        self.checkpoints.summary().cycles
     }
 }
 

@@ -167,7 +167,7 @@ fn check_boundary<M: GuestMemory>(
         "registers"
     } else if machine.text_bytes() != expected.text_bytes {
         "text length"
-    } else if dirty_digest(machine) != run.checkpoints().dirty_digest(index) {
+    } else if dirty_digest(machine) != expected.dirty_digest {
         "memory"
     } else {
         machine.pages_mut().clear_dirty();

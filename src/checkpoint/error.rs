@@ -1,0 +1,80 @@
+//! Why checkpoints can't be stored or are refused.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error of a checkpoint store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The system refused an operation.
+    #[error("cannot {doing} checkpoint file {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Another process is writing the file.
+    #[error("checkpoint file {} is in use by another process; wait for it or choose another name", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no checkpoint file.
+    #[error("{} is no checkpoint file; make one with `tracelane checkpoint`", path.display())]
+    Magic {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by another version.
+    #[error("{} has format version {actual}, expected {expected}; make it again with this version", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Version found.
+        actual: u32,
+        /// Version this build reads.
+        expected: u32,
+    },
+    /// The file was cut short, or its writer did not finish.
+    #[error("{} is incomplete: {expected} bytes expected at least, {actual} found; make it again", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes found.
+        actual: u64,
+        /// Bytes needed.
+        expected: u64,
+    },
+    /// A part of the file does not have the digest it should have, or contradicts another part.
+    #[error("{} is damaged at byte {offset} ({what}); make it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What does not fit.
+        what: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether a file was refused for what it contains, rather than for what the system said.
+    #[must_use]
+    pub fn is_rejection(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Locked { .. })
+    }
+
+    /// A function that turns an I/O error into a [`StoreError::Io`].
+    pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            path,
+            doing,
+            source,
+        }
+    }
+}
