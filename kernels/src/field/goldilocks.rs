@@ -1,0 +1,328 @@
+//! Goldilocks, p = 2^64 - 2^32 + 1, and its quadratic extension with x^2 = 7: six limbs of 22 bits.
+//!
+//! In: limb sums, or 192-bit sums of products. Out: canonical Montgomery representations in `[0, p)`.
+//!
+//! The prime field is an ordinary `ark_ff` Montgomery field whose arithmetic is replaced here:
+//! ark-ff 0.6.0's generic multiplication drops the carry of a modulus without a spare top bit
+//! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
+
+use super::{MAX_LIMBS, MAX_SUMS, WeightField, sealed};
+use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
+
+/// The modulus, 2^64 - 2^32 + 1.
+const P: u64 = 0xffff_ffff_0000_0001;
+/// `2^64 mod p`.
+const TWO_64: u64 = 0xffff_ffff;
+
+/// The parameters of Goldilocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GoldilocksConfig;
+
+/// The prime field of 2^64 - 2^32 + 1 elements.
+pub type Goldilocks = Fp64<MontBackend<GoldilocksConfig, 1>>;
+
+/// The parameters of the quadratic extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Goldilocks2Config;
+
+/// Goldilocks with a square root of 7.
+pub type Goldilocks2 = QuadExtField<Goldilocks2Config>;
+
+/// `value` in `[0, 2^64)` to `[0, p)`; `2p > 2^64`.
+#[inline(always)]
+const fn canonical(value: u64) -> u64 {
+    let (less, negative) = value.overflowing_sub(P);
+    if negative { value } else { less }
+}
+
+/// Canonical plus canonical, canonical. The sum minus p is right exactly when the sum reaches p.
+#[inline(always)]
+const fn add(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    let (less, borrow) = sum.overflowing_sub(P);
+    if carry || !borrow { less } else { sum }
+}
+
+/// Canonical minus canonical, canonical.
+#[inline(always)]
+const fn sub(a: u64, b: u64) -> u64 {
+    let (less, borrow) = a.overflowing_sub(b);
+    if borrow { less.wrapping_add(P) } else { less }
+}
+
+/// `x / 2^64 mod p`, in `[0, 2^64)`; canonical if `x < p * 2^64`.
+///
+/// `p^-1 = 2^32 + 1 mod 2^64`, so `m = low * (2^32 + 1)` makes `x - m p` divisible by `2^64`:
+/// the quotient is `high - floor(m p / 2^64)`, and `floor(m p / 2^64) = m - (m >> 32) - carry`.
+#[inline(always)]
+const fn montgomery_reduce(x: u128) -> u64 {
+    let (low, high) = (x as u64, (x >> 64) as u64);
+    let (m, carry) = low.overflowing_add(low << 32);
+    let mp_high = m.wrapping_sub(m >> 32).wrapping_sub(carry as u64);
+    let (less, borrow) = high.overflowing_sub(mp_high);
+    if borrow { less.wrapping_add(P) } else { less }
+}
+
+/// Canonical times canonical in Montgomery form, canonical.
+#[inline(always)]
+const fn mul(a: u64, b: u64) -> u64 {
+    montgomery_reduce(a as u128 * b as u128)
+}
+
+/// `x mod p`, canonical: `2^64 = 2^32 - 1` and `2^96 = -1` modulo p.
+#[inline(always)]
+const fn reduce_u128(x: u128) -> u64 {
+    let (low, high) = (x as u64, (x >> 64) as u64);
+    let (top, middle) = (high >> 32, high & TWO_64);
+    // top < 2^32; after a borrow the difference is at least 2^64 - 2^32, so the second one is exact.
+    let (mut t, borrow) = low.overflowing_sub(top);
+    if borrow {
+        t = t.wrapping_sub(TWO_64);
+    }
+    // middle * (2^32 - 1) <= (2^32 - 1)^2; after a carry the sum is below 2^64 - 2^33.
+    let (sum, carry) = t.overflowing_add(middle * TWO_64);
+    canonical(if carry { sum.wrapping_add(TWO_64) } else { sum })
+}
+
+const fn raw(value: u64) -> Goldilocks {
+    Goldilocks::new_unchecked(BigInt([value]))
+}
+
+/// Montgomery form of a small constant.
+const fn constant(value: u64) -> Goldilocks {
+    raw(reduce_u128((value as u128) << 64))
+}
+
+impl MontConfig<1> for GoldilocksConfig {
+    const MODULUS: BigInt<1> = BigInt([P]);
+    const GENERATOR: Goldilocks = constant(7);
+    /// `7^((p - 1) / 2^32)`.
+    const TWO_ADIC_ROOT_OF_UNITY: Goldilocks = constant(1_753_635_133_440_165_772);
+
+    #[inline(always)]
+    fn add_assign(a: &mut Goldilocks, b: &Goldilocks) {
+        *a = raw(add(a.0.0[0], b.0.0[0]));
+    }
+    #[inline(always)]
+    fn sub_assign(a: &mut Goldilocks, b: &Goldilocks) {
+        *a = raw(sub(a.0.0[0], b.0.0[0]));
+    }
+    #[inline(always)]
+    fn double_in_place(a: &mut Goldilocks) {
+        *a = raw(add(a.0.0[0], a.0.0[0]));
+    }
+    #[inline(always)]
+    fn neg_in_place(a: &mut Goldilocks) {
+        *a = raw(sub(0, a.0.0[0]));
+    }
+    #[inline(always)]
+    fn mul_assign(a: &mut Goldilocks, b: &Goldilocks) {
+        *a = raw(mul(a.0.0[0], b.0.0[0]));
+    }
+    #[inline(always)]
+    fn square_in_place(a: &mut Goldilocks) {
+        *a = raw(mul(a.0.0[0], a.0.0[0]));
+    }
+    #[inline(always)]
+    fn into_bigint(a: Goldilocks) -> BigInt<1> {
+        BigInt([montgomery_reduce(u128::from(a.0.0[0]))])
+    }
+    /// `a^(p - 2)`; zero has no inverse.
+    fn inverse(a: &Goldilocks) -> Option<Goldilocks> {
+        (a.0.0[0] != 0).then(|| a.pow([P - 2]))
+    }
+    fn sum_of_products<const M: usize>(a: &[Goldilocks; M], b: &[Goldilocks; M]) -> Goldilocks {
+        a.iter().zip(b).map(|(a, b)| *a * b).sum()
+    }
+}
+
+impl QuadExtConfig for Goldilocks2Config {
+    type BasePrimeField = Goldilocks;
+    type BaseField = Goldilocks;
+    type FrobCoeff = Goldilocks;
+
+    const DEGREE_OVER_BASE_PRIME_FIELD: usize = 2;
+    const NONRESIDUE: Goldilocks = constant(7);
+    /// 7 generates the group, so `7^((p - 1) / 2) = -1`.
+    const FROBENIUS_COEFF_C1: &[Goldilocks] = &[constant(1), constant(P - 1)];
+
+    #[inline(always)]
+    fn mul_base_field_by_frob_coeff(fe: &mut Goldilocks, power: usize) {
+        *fe *= &Self::FROBENIUS_COEFF_C1[power % 2];
+    }
+}
+
+/// `value + carries * 2^128`: a sum of products below `2^128`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WideSum {
+    value: u128,
+    carries: u64,
+}
+
+impl WideSum {
+    #[inline(always)]
+    fn add(&mut self, product: u128) {
+        let (value, carry) = self.value.overflowing_add(product);
+        self.value = value;
+        self.carries += u64::from(carry);
+    }
+
+    /// The sum divided by `2^64` modulo p, canonical.
+    #[inline(always)]
+    fn montgomery_reduce(&self) -> u64 {
+        // carries * 2^128 / 2^64 = carries * 2^64, which is carries * (2^32 - 1) modulo p.
+        let high = reduce_u128(u128::from(self.carries) * u128::from(TWO_64));
+        add(canonical(montgomery_reduce(self.value)), high)
+    }
+}
+
+impl sealed::Sealed for Goldilocks2 {}
+
+const LIMB_MASK: u64 = (1 << 22) - 1;
+
+impl WeightField for Goldilocks2 {
+    const LIMBS: usize = 6;
+    const LIMB_BITS: u32 = 22;
+    const COORDS: usize = 2;
+    /// Sums of `a0 b0`, `a1 b1` and `a0 b1 + a1 b0`.
+    type Accumulator = [WideSum; 3];
+
+    #[inline(always)]
+    fn split(&self) -> [u32; MAX_LIMBS] {
+        let mut limbs = [0; MAX_LIMBS];
+        for (c, word) in [self.c0.0.0[0], self.c1.0.0[0]].into_iter().enumerate() {
+            for k in 0..3 {
+                limbs[3 * c + k] = (word >> (22 * k) & LIMB_MASK) as u32;
+            }
+        }
+        limbs
+    }
+
+    fn reduce_sums(sums: &[i128; MAX_SUMS], stride: usize) -> Self {
+        let coordinate = |sums: &[i128]| {
+            let mut acc = 0;
+            for sum in sums.iter().rev() {
+                acc = reduce_u128(u128::from(acc) << 22);
+                let magnitude = reduce_u128(sum.unsigned_abs());
+                acc = if *sum < 0 {
+                    sub(acc, magnitude)
+                } else {
+                    add(acc, magnitude)
+                };
+            }
+            raw(acc)
+        };
+        Self::new(
+            coordinate(&sums[..stride]),
+            coordinate(&sums[stride..2 * stride]),
+        )
+    }
+
+    #[inline(always)]
+    fn reduce_dot(sums: &[u128; MAX_LIMBS]) -> Self {
+        // A weight is below 2^64 and the values sum to below 2^63: the total fits 127 bits.
+        let coordinate = |s: &[u128]| raw(reduce_u128(s[0] + (s[1] << 22) + (s[2] << 44)));
+        Self::new(coordinate(&sums[..3]), coordinate(&sums[3..6]))
+    }
+
+    #[inline(always)]
+    fn mul_inline(&self, other: &Self) -> Self {
+        let mut acc = Default::default();
+        Self::accumulate(&mut acc, self, other);
+        Self::reduce(&acc)
+    }
+
+    #[inline(always)]
+    fn accumulate(acc: &mut [WideSum; 3], a: &Self, b: &Self) {
+        let [a0, a1] = [a.c0.0.0[0], a.c1.0.0[0]].map(u128::from);
+        let [b0, b1] = [b.c0.0.0[0], b.c1.0.0[0]].map(u128::from);
+        acc[0].add(a0 * b0);
+        acc[1].add(a1 * b1);
+        acc[2].add(a0 * b1);
+        acc[2].add(a1 * b0);
+    }
+
+    #[inline(always)]
+    fn merge(acc: &mut [WideSum; 3], other: &[WideSum; 3]) {
+        for (mine, theirs) in acc.iter_mut().zip(other) {
+            mine.add(theirs.value);
+            mine.carries += theirs.carries;
+        }
+    }
+
+    #[inline(always)]
+    fn reduce(acc: &[WideSum; 3]) -> Self {
+        let [s00, s11, s01] = acc.map(|sum| sum.montgomery_reduce());
+        let doubled = add(s11, s11);
+        let sevenfold = sub(add(add(doubled, doubled), add(doubled, doubled)), s11);
+        Self::new(raw(add(s00, sevenfold)), raw(s01))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::{FftField, One, PrimeField, Zero};
+
+    /// Values around every boundary of the modulus and of 32-bit halves.
+    const SPECIAL: [u64; 12] = [
+        0,
+        1,
+        2,
+        7,
+        0xffff_ffff,
+        1 << 32,
+        (1 << 32) + 1,
+        1 << 63,
+        P - (1 << 32),
+        P - 2,
+        P - 1,
+        0x1234_5678_9abc_def0,
+    ];
+
+    #[test]
+    fn arithmetic_agrees_with_u128_remainders() {
+        for a in SPECIAL {
+            for b in SPECIAL {
+                let (x, y) = (Goldilocks::from(a), Goldilocks::from(b));
+                let modulo = |v: u128| (v % u128::from(P)) as u64;
+                assert_eq!(
+                    (x + y).into_bigint().0[0],
+                    modulo(u128::from(a) + u128::from(b))
+                );
+                assert_eq!(
+                    (x * y).into_bigint().0[0],
+                    modulo(u128::from(a) * u128::from(b))
+                );
+                let difference = u128::from(a) + u128::from(P) - u128::from(b);
+                assert_eq!((x - y).into_bigint().0[0], modulo(difference));
+            }
+            let x = Goldilocks::from(a);
+            assert_eq!((x + -x).into_bigint().0[0], 0);
+            if !x.is_zero() {
+                assert!((x * x.inverse().unwrap()).is_one());
+            }
+        }
+    }
+
+    #[test]
+    fn constants_are_what_they_claim() {
+        let generator = Goldilocks::from(7u64);
+        assert_eq!(GoldilocksConfig::GENERATOR, generator);
+        // p - 1 = 2^32 * 3 * 5 * 17 * 257 * 65537.
+        for prime in [2, 3, 5, 17, 257, 65537] {
+            assert!(!generator.pow([(P - 1) / prime]).is_one());
+        }
+        assert_eq!(
+            Goldilocks::TWO_ADIC_ROOT_OF_UNITY,
+            generator.pow([(P - 1) >> 32])
+        );
+        assert_eq!(Goldilocks::TWO_ADICITY, 32);
+        let root = Goldilocks2::new(Goldilocks::zero(), Goldilocks::one());
+        assert_eq!(root.square(), Goldilocks2::from(7u64));
+        let mut conjugate = Goldilocks2::new(Goldilocks::from(3u64), Goldilocks::from(5u64));
+        let power = conjugate.pow([P]);
+        conjugate.frobenius_map_in_place(1);
+        assert_eq!(power, conjugate);
+    }
+}

@@ -1,0 +1,112 @@
+//! The fields a weight may live in, and how a weight is cut into limbs.
+//!
+//! In: `ark_ff` field elements. Out: limbs below `2^LIMB_BITS` that fit a 32x32 multiply, and the
+//! way back from integer sums of limb products to one field element. It knows nothing of vectors.
+//!
+//! Limbs are taken from the Montgomery representation as it lies in memory. Because
+//! `sum(w * x) * R = sum((w * R) * x)` for plain integers `x`, a sum of `limb * value` products is
+//! already the Montgomery form of the result: one reduction modulo p, no Montgomery step.
+
+mod bn254;
+mod goldilocks;
+
+pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
+
+use ark_ff::Field;
+
+/// Most limbs a weight of any field has.
+pub const MAX_LIMBS: usize = 10;
+
+/// Most limb sums a reduction takes (limbs times value pieces, see `grid_int`).
+pub const MAX_SUMS: usize = 16;
+
+/// Most rows one dot product may run over: `2^31` values of 32 bits keep every sum in range.
+pub const MAX_DOT_ROWS: usize = 1 << 31;
+
+pub(crate) mod sealed {
+    /// Closes `WeightField`: limb widths and reductions are proven for the fields listed here.
+    pub trait Sealed {}
+}
+
+/// A field whose elements the kernels can use as weights of integer columns.
+///
+/// Sealed. Implemented for BN254 `Fr` (one coordinate of ten 26-bit limbs) and for the quadratic
+/// extension of Goldilocks (two coordinates of three 22-bit limbs).
+pub trait WeightField: Field + sealed::Sealed {
+    /// Limbs of one element; coordinate `c` owns limbs `c * LIMBS / COORDS ..`.
+    const LIMBS: usize;
+    /// Bits per limb.
+    const LIMB_BITS: u32;
+    /// Coordinates over the prime field.
+    const COORDS: usize;
+    /// Unreduced sum of products of two field elements.
+    type Accumulator: Copy + Default + Send + Sync + std::fmt::Debug;
+
+    /// Cuts the Montgomery representation into limbs, low limb first; entries from `LIMBS` on are
+    /// zero. Each limb lies in `[0, 2^LIMB_BITS)`.
+    fn split(&self) -> [u32; MAX_LIMBS];
+
+    /// `sum over k of sums[c * stride + k] * 2^(LIMB_BITS * k)` per coordinate `c`, read as a
+    /// Montgomery representation and reduced.
+    ///
+    /// Any `i128` below `2^126` in magnitude is accepted.
+    fn reduce_sums(sums: &[i128; MAX_SUMS], stride: usize) -> Self;
+
+    /// As `reduce_sums` with `stride = LIMBS / COORDS`, for the sums of one dot product:
+    /// each sum lies in `[0, 2^90)` and the whole value below `p * 2^64`.
+    fn reduce_dot(sums: &[u128; MAX_LIMBS]) -> Self;
+
+    /// `self * other`, inlined into the calling tier.
+    fn mul_inline(&self, other: &Self) -> Self;
+
+    /// `acc += a * b` without reduction. Exact for up to `2^60` products.
+    fn accumulate(acc: &mut Self::Accumulator, a: &Self, b: &Self);
+
+    /// `acc += other`; the products of both count towards the bound of `accumulate`.
+    fn merge(acc: &mut Self::Accumulator, other: &Self::Accumulator);
+
+    /// The field element an accumulator stands for.
+    fn reduce(acc: &Self::Accumulator) -> Self;
+}
+
+/// Rows one tile may add up in 64-bit lanes before the sums are split: two products of
+/// `LIMB_BITS + value_bits` bits per eight rows enter each of four lanes.
+pub(crate) const fn tile_rows<F: WeightField>(value_bits: u32) -> usize {
+    let adds_log2 = 64 - F::LIMB_BITS - value_bits;
+    let capped = if adds_log2 > 20 { 20 } else { adds_log2 };
+    assert!(
+        F::LIMB_BITS + value_bits + capped <= 64,
+        "a lane sum overflows 64 bits"
+    );
+    4 << capped
+}
+
+/// Limbs per coordinate.
+pub(crate) const fn limbs_per_coord<F: WeightField>() -> usize {
+    assert!(F::LIMBS.is_multiple_of(F::COORDS) && F::LIMBS <= MAX_LIMBS);
+    F::LIMBS / F::COORDS
+}
+
+/// `a + b + carry` with carry out.
+#[inline(always)]
+pub(crate) const fn add_carry(a: u64, b: u64, carry: &mut u64) -> u64 {
+    let t = a as u128 + b as u128 + *carry as u128;
+    *carry = (t >> 64) as u64;
+    t as u64
+}
+
+/// `a - b - borrow` with borrow out (0 or 1).
+#[inline(always)]
+pub(crate) const fn sub_borrow(a: u64, b: u64, borrow: &mut u64) -> u64 {
+    let t = (a as u128).wrapping_sub(b as u128 + *borrow as u128);
+    *borrow = (t >> 127) as u64;
+    t as u64
+}
+
+/// `a + b * c + carry` with carry out; the total is below `2^128`.
+#[inline(always)]
+pub(crate) const fn mul_carry(a: u64, b: u64, c: u64, carry: &mut u64) -> u64 {
+    let t = a as u128 + b as u128 * c as u128 + *carry as u128;
+    *carry = (t >> 64) as u64;
+    t as u64
+}

@@ -1,0 +1,138 @@
+//! Dense rounds: fold a table at a challenge, evaluate the next round polynomial, or both at once.
+//!
+//! In: tables of `2^m` field elements, low variable or high variable first. Out: the folded table in
+//! the first half of its slice, and the sums at 0 and at infinity of a product of two tables
+//! weighted by eq. It knows nothing of transcripts; the third coefficient comes from the claim.
+//!
+//! Sketch, per pair and table: one multiplication to fold. Per pair of the product: two reduced
+//! multiplications, two unreduced multiply-accumulates (BN254: 16 `mulx` each, no reduction).
+
+use crate::field::WeightField;
+
+/// Where the two values of a pair lie: a low variable pairs neighbours, a high one pairs halves.
+pub(crate) trait Side {
+    /// Positions of pair `index` in a table of `table_len` entries.
+    fn pair(index: usize, table_len: usize) -> (usize, usize);
+}
+
+pub(crate) struct Low;
+pub(crate) struct High;
+
+impl Side for Low {
+    #[inline(always)]
+    fn pair(index: usize, _: usize) -> (usize, usize) {
+        (2 * index, 2 * index + 1)
+    }
+}
+
+impl Side for High {
+    #[inline(always)]
+    fn pair(index: usize, table_len: usize) -> (usize, usize) {
+        (index, index + table_len / 2)
+    }
+}
+
+/// eq over the pairs of a round as an outer product: pair `j` weighs
+/// `inner[j % inner.len()] * outer[j / inner.len()]`.
+#[derive(Clone, Copy, Debug)]
+pub struct EqFactors<'a, F> {
+    /// Weights of the low bits of the pair index.
+    pub inner: &'a [F],
+    /// Weights of the high bits.
+    pub outer: &'a [F],
+}
+
+#[inline(always)]
+fn interpolate<F: WeightField>(low: F, high: F, r: &F) -> F {
+    low + r.mul_inline(&(high - low))
+}
+
+/// Table entries come in pairs; at most `pairs * 2` is read before entry `pairs` is written.
+#[inline(always)]
+pub(crate) fn bind<F: WeightField, S: Side>(table: &mut [F], r: F) {
+    assert!(
+        table.len().is_multiple_of(2),
+        "a table of {} entries has no pairs",
+        table.len()
+    );
+    let table_len = table.len();
+    for j in 0..table_len / 2 {
+        let (low, high) = S::pair(j, table_len);
+        table[j] = interpolate(table[low], table[high], &r);
+    }
+}
+
+/// Sums over one inner run, weighted by the outer factor and added up.
+#[inline(always)]
+fn weigh<F: WeightField>(
+    eq: EqFactors<'_, F>,
+    mut pair: impl FnMut(usize) -> [[F; 2]; 2],
+) -> [F; 2] {
+    let mut outer = [F::Accumulator::default(); 2];
+    for (o, weight) in eq.outer.iter().enumerate() {
+        let mut inner = [F::Accumulator::default(); 2];
+        for (i, weight) in eq.inner.iter().enumerate() {
+            let [[a0, a1], [b0, b1]] = pair(o * eq.inner.len() + i);
+            F::accumulate(&mut inner[0], weight, &a0.mul_inline(&b0));
+            F::accumulate(&mut inner[1], weight, &(a1 - a0).mul_inline(&(b1 - b0)));
+        }
+        F::accumulate(&mut outer[0], weight, &F::reduce(&inner[0]));
+        F::accumulate(&mut outer[1], weight, &F::reduce(&inner[1]));
+    }
+    [F::reduce(&outer[0]), F::reduce(&outer[1])]
+}
+
+/// `[sum eq a b at 0, sum eq (delta a)(delta b)]` over the pairs of two tables.
+#[inline(always)]
+pub(crate) fn evaluate<F: WeightField, S: Side>(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] {
+    assert_eq!(a.len(), b.len(), "tables of one length");
+    assert_eq!(
+        a.len(),
+        2 * eq.inner.len() * eq.outer.len(),
+        "one eq weight per pair"
+    );
+    weigh(
+        eq,
+        #[inline(always)]
+        |j| {
+            let (low, high) = S::pair(j, a.len());
+            [[a[low], a[high]], [b[low], b[high]]]
+        },
+    )
+}
+
+/// `bind` of both tables at `r`, then `evaluate` of what they became, in one pass over memory.
+#[inline(always)]
+pub(crate) fn bind_evaluate<F: WeightField, S: Side>(
+    a: &mut [F],
+    b: &mut [F],
+    r: F,
+    eq: EqFactors<'_, F>,
+) -> [F; 2] {
+    assert_eq!(a.len(), b.len(), "tables of one length");
+    assert_eq!(
+        a.len(),
+        4 * eq.inner.len() * eq.outer.len(),
+        "one eq weight per pair after the fold"
+    );
+    let (before, after) = (a.len(), a.len() / 2);
+    weigh(
+        eq,
+        #[inline(always)]
+        |j| {
+            let (low, high) = S::pair(j, after);
+            let (low_pair, high_pair) = (S::pair(low, before), S::pair(high, before));
+            let a_pair = [
+                interpolate(a[low_pair.0], a[low_pair.1], &r),
+                interpolate(a[high_pair.0], a[high_pair.1], &r),
+            ];
+            let b_pair = [
+                interpolate(b[low_pair.0], b[low_pair.1], &r),
+                interpolate(b[high_pair.0], b[high_pair.1], &r),
+            ];
+            (a[low], a[high]) = (a_pair[0], a_pair[1]);
+            (b[low], b[high]) = (b_pair[0], b_pair[1]);
+            [a_pair, b_pair]
+        },
+    )
+}

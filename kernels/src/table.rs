@@ -1,0 +1,165 @@
+//! The table of kernels: one function pointer per kernel, chosen once for a tier.
+//!
+//! In: a [`Tier`]. Out: [`Kernels`], whose methods work on whole chunks, so the indirect call costs
+//! nothing that can be measured. It is the only place where algorithm and tier meet.
+
+use crate::axpy::{self, AxpySums};
+use crate::columns::{self, Combine, Signs, SubWord};
+use crate::dot;
+use crate::field::WeightField;
+use crate::fold::{self, EqFactors, High, Low};
+use crate::grid;
+use crate::grid_int::{self, WindowGrid};
+use crate::planes::PlanesView;
+use crate::prefix;
+use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
+
+/// Declares the table, its methods, and the per-tier entries behind them.
+macro_rules! kernels {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = |$isa:ident| $call:expr;
+    )*) => {
+        /// The kernels of one tier for weights in `F`. Copy it freely: it is a few pointers.
+        ///
+        /// Every method panics if the lengths of its slices do not fit together; none allocates.
+        /// Results are exact and the same for every tier.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Kernels<F: WeightField> {
+            tier: Tier,
+            $($name: fn($($type),*) $(-> $ret)?,)*
+        }
+
+        impl<F: WeightField> Kernels<F> {
+            $(
+                $(#[$doc])*
+                #[inline]
+                pub fn $name(&self, $($arg: $type),*) $(-> $ret)? {
+                    (self.$name)($($arg),*)
+                }
+            )*
+
+            fn build<T: Obtain>(tier: Tier) -> Self {
+                $(
+                    fn $name<L: Obtain, F: WeightField>($($arg: $type),*) $(-> $ret)? {
+                        let $isa = L::obtain();
+                        $isa.run(#[inline(always)] || $call)
+                    }
+                )*
+                Self { tier, $($name: $name::<T, F>,)* }
+            }
+        }
+    };
+}
+
+kernels! {
+    /// `sum over rows of weight[row] * column[row]`; the column may be shorter than the planes.
+    ///
+    /// Exact for up to `2^31` rows. 8 rows: `1 + LIMBS` loads, `1 + LIMBS` shuffles, `2 LIMBS`
+    /// multiplies and additions. PERF.md row K-1.
+    dot_u32(planes: PlanesView<'_, F>, column: &[u32]) -> F =
+        |isa| { let [sum] = dot::dot::<L, F, u32, 1, 1>(isa, planes, [column]); sum };
+    /// Two columns of one length at once, sharing the loads and shuffles of the weights.
+    /// PERF.md row K-2.
+    dot2_u32(planes: PlanesView<'_, F>, columns: [&[u32]; 2]) -> [F; 2] =
+        |isa| dot::dot::<L, F, u32, 2, 2>(isa, planes, columns);
+    /// As `dot_u32`; the lane sums never need splitting within `2^22` rows. PERF.md row K-3.
+    dot_u16(planes: PlanesView<'_, F>, column: &[u16]) -> F =
+        |isa| { let [sum] = dot::dot::<L, F, u16, 1, 1>(isa, planes, [column]); sum };
+    /// As `dot_u16`. PERF.md row K-3.
+    dot_u8(planes: PlanesView<'_, F>, column: &[u8]) -> F =
+        |isa| { let [sum] = dot::dot::<L, F, u8, 1, 1>(isa, planes, [column]); sum };
+    /// The sum of the weights whose bit is set: row `8g + k` is bit `k` of `bits[g]`.
+    ///
+    /// 8 rows: one mask, then per limb one `and` from memory and one 32-bit addition; lanes are
+    /// widened every `2^(32 - LIMB_BITS)` groups. PERF.md row K-4.
+    dot_bits(planes: PlanesView<'_, F>, bits: &[u8], row_count: usize) -> F =
+        |isa| dot::dot_bits::<L, F>(isa, planes, bits, row_count);
+    /// `out[j] = sum over b < 2^i of weight[b] * column[b + 2^i j]`, `2^i <= 128` weights.
+    ///
+    /// Lanes are blocks: nothing is added across lanes. PERF.md row K-5.
+    prefix_dot(planes: PlanesView<'_, F>, column: &[u32], out: &mut [F]) =
+        |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
+    /// `sums[row] += weight * column[row]`, unreduced. PERF.md row K-6.
+    axpy(sums: &mut AxpySums<F>, weight: F, column: &[u32]) =
+        |isa| axpy::axpy::<L, F>(isa, sums, weight, column);
+    /// `out[row] += sums[row]`; the sums become zero. PERF.md row K-6.
+    axpy_flush(sums: &mut AxpySums<F>, out: &mut [F]) =
+        |isa| axpy::axpy_flush::<L, F>(isa, sums, out);
+    /// Adds `planes[k] * product of the columns' grids of block k` to every grid point.
+    ///
+    /// See `grid_int` for intervals and sketch. PERF.md row K-7.
+    grid_accumulate(grid: &mut WindowGrid<F>, planes: PlanesView<'_, F>, columns: &[&[u32]]) =
+        |isa| grid_int::grid_accumulate::<L, F>(isa, grid, planes, columns);
+    /// `sums[g] += weight * product over k of grid(tables[k])[g]`, unreduced.
+    ///
+    /// Each table has `2^w` values; `scratch` has `tables.len() * (degree + 1)^w` entries.
+    /// PERF.md row K-8.
+    field_grid_accumulate(
+        weight: F, tables: &[&[F]], degree: usize, scratch: &mut [F], sums: &mut [F::Accumulator]
+    ) = |isa| {
+        let _ = isa;
+        grid::field_grid_accumulate(weight, tables, degree, scratch, sums)
+    };
+    /// The field elements of unreduced sums, which become zero. PERF.md row K-8.
+    flush_reduce(sums: &mut [F::Accumulator], out: &mut [F]) =
+        |isa| { let _ = isa; grid::flush_reduce::<F>(sums, out) };
+    /// `table[j] = table[2j] + r (table[2j+1] - table[2j])`: the first half is the result.
+    /// PERF.md row K-9.
+    bind_low(table: &mut [F], r: F) = |isa| { let _ = isa; fold::bind::<F, Low>(table, r) };
+    /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
+    /// PERF.md row K-9.
+    bind_high(table: &mut [F], r: F) = |isa| { let _ = isa; fold::bind::<F, High>(table, r) };
+    /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable. PERF.md row K-10.
+    evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
+        |isa| { let _ = isa; fold::evaluate::<F, Low>(a, b, eq) };
+    /// As `evaluate_low`, in the high variable. PERF.md row K-10.
+    evaluate_high(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
+        |isa| { let _ = isa; fold::evaluate::<F, High>(a, b, eq) };
+    /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
+    /// pairs after the fold. PERF.md row K-11.
+    bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
+        |isa| { let _ = isa; fold::bind_evaluate::<F, Low>(a, b, r, eq) };
+    /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
+    bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
+        |isa| { let _ = isa; fold::bind_evaluate::<F, High>(a, b, r, eq) };
+    /// `out[k] = op(a[k], b[k])`. PERF.md row K-12.
+    combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =
+        |isa| { let _ = isa; columns::combine(op, a, b, out) };
+    /// The 64-bit products as two columns. PERF.md row K-12.
+    product(signs: Signs, a: &[u32], b: &[u32], low: &mut [u32], high: &mut [u32]) =
+        |isa| { let _ = isa; columns::product(signs, a, b, low, high) };
+    /// The addressed byte or half of every word. PERF.md row K-12.
+    sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mut [u32]) =
+        |isa| { let _ = isa; columns::sub_word(part, words, addresses, out) };
+    /// `out[k] = table[indices[k]]`; panics if an index leaves the table. PERF.md row K-13.
+    gather_u32(table: &[u32], indices: &[u32], out: &mut [u32]) =
+        |isa| { let _ = isa; columns::gather(table, indices, out) };
+    /// As `gather_u32` for bytes. PERF.md row K-13.
+    gather_u8(table: &[u8], indices: &[u32], out: &mut [u8]) =
+        |isa| { let _ = isa; columns::gather(table, indices, out) };
+}
+
+impl<F: WeightField> Kernels<F> {
+    /// The kernels of the fastest tier of this processor.
+    pub fn detect() -> Self {
+        Self::for_tier(Tier::detect()).expect("a detected tier is available")
+    }
+
+    /// The kernels of `tier`, where this processor has it.
+    pub fn for_tier(tier: Tier) -> Option<Self> {
+        tier.is_available().then(|| match tier {
+            Tier::Scalar => Self::build::<Scalar>(tier),
+            Tier::Portable => Self::build::<Portable>(tier),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2>(tier),
+            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+            Tier::Avx2 => unreachable!("is_available said no"),
+        })
+    }
+
+    /// The tier the kernels are compiled for.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+}

@@ -1,0 +1,245 @@
+//! The AVX2 tier: the lane vocabulary over `core::arch`, found at run time.
+//!
+//! A value of [`Avx2`] is the proof that the processor has AVX2 and BMI2: only [`Avx2::detect`]
+//! makes one. BMI2 is asked for because the scalar field code that runs inside this tier then
+//! compiles to `mulx`; every x86-64-v3 processor has both.
+#![expect(
+    unsafe_code,
+    reason = "calls instructions whose presence a value of Avx2 proves"
+)]
+
+use crate::lanes::{Group, Lanes, WideGroup};
+use core::arch::x86_64::*;
+
+/// Proof that AVX2 and BMI2 may be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// The proof, where the processor has AVX2 and BMI2.
+    #[inline]
+    pub fn detect() -> Option<Self> {
+        let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2");
+        found.then_some(Self(()))
+    }
+}
+
+/// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+fn with_features<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// Even and odd lanes; only the low 32 bits of each 64-bit lane count.
+type EvenOdd = (__m256i, __m256i);
+
+/// Calls intrinsics that need nothing but the instruction to exist.
+macro_rules! avx2 {
+    ($call:expr) => {{
+        // SAFETY: the call is reachable only through a method of `Avx2`, whose value proves that the
+        // processor has AVX2. The intrinsics inside touch registers, or the memory behind a
+        // reference of exactly the size (and, where aligned, the alignment) they access.
+        unsafe { $call }
+    }};
+}
+
+impl Lanes for Avx2 {
+    type U32 = __m256i;
+    type Pair = EvenOdd;
+    type Sum = __m256i;
+    type Wide = EvenOdd;
+
+    #[inline(always)]
+    fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        // SAFETY: `self` proves that the processor has the features `with_features` enables.
+        unsafe { with_features(body) }
+    }
+    #[inline(always)]
+    fn load(self, rows: &[u32; 8]) -> __m256i {
+        avx2!(_mm256_loadu_si256(rows.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn zero(self) -> __m256i {
+        self.sum_zero()
+    }
+    #[inline(always)]
+    fn load_group(self, group: &Group) -> __m256i {
+        avx2!(_mm256_load_si256(group.0.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn load_u16(self, rows: &[u16; 8]) -> __m256i {
+        avx2!(_mm256_cvtepu16_epi32(_mm_loadu_si128(rows.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn load_u8(self, rows: &[u8; 8]) -> __m256i {
+        avx2!(_mm256_cvtepu8_epi32(_mm_loadl_epi64(rows.as_ptr().cast())))
+    }
+    #[inline(always)]
+    fn mask_bits(self, bits: u8) -> __m256i {
+        avx2!({
+            let lane_bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let present = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), lane_bit);
+            _mm256_cmpeq_epi32(present, lane_bit)
+        })
+    }
+    #[inline(always)]
+    fn and(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_and_si256(a, b))
+    }
+    #[inline(always)]
+    fn add(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn transpose(self, r: [__m256i; 8]) -> [__m256i; 8] {
+        avx2!({
+            let mut low = [r[0]; 4];
+            let mut high = [r[0]; 4];
+            for (half, quad) in [(&mut low, 0), (&mut high, 4)] {
+                let p0 = _mm256_unpacklo_epi32(r[quad], r[quad + 1]);
+                let q0 = _mm256_unpackhi_epi32(r[quad], r[quad + 1]);
+                let p1 = _mm256_unpacklo_epi32(r[quad + 2], r[quad + 3]);
+                let q1 = _mm256_unpackhi_epi32(r[quad + 2], r[quad + 3]);
+                half[0] = _mm256_unpacklo_epi64(p0, p1);
+                half[1] = _mm256_unpackhi_epi64(p0, p1);
+                half[2] = _mm256_unpacklo_epi64(q0, q1);
+                half[3] = _mm256_unpackhi_epi64(q0, q1);
+            }
+            let mut out = r;
+            for k in 0..4 {
+                out[k] = _mm256_permute2x128_si256::<0x20>(low[k], high[k]);
+                out[k + 4] = _mm256_permute2x128_si256::<0x31>(low[k], high[k]);
+            }
+            out
+        })
+    }
+    #[inline(always)]
+    fn split(self, x: __m256i) -> EvenOdd {
+        avx2!((
+            x,
+            _mm256_castps_si256(_mm256_movehdup_ps(_mm256_castsi256_ps(x)))
+        ))
+    }
+    #[inline(always)]
+    fn splat_pair(self, x: u32) -> EvenOdd {
+        let all = avx2!(_mm256_set1_epi32(x as i32));
+        (all, all)
+    }
+    #[inline(always)]
+    fn sum_zero(self) -> __m256i {
+        avx2!(_mm256_setzero_si256())
+    }
+    #[inline(always)]
+    fn mul_add(self, acc: __m256i, a: EvenOdd, b: EvenOdd) -> __m256i {
+        avx2!({
+            let acc = _mm256_add_epi64(acc, _mm256_mul_epu32(a.0, b.0));
+            _mm256_add_epi64(acc, _mm256_mul_epu32(a.1, b.1))
+        })
+    }
+    #[inline(always)]
+    fn mul_add_signed(self, acc: __m256i, a: EvenOdd, b: EvenOdd) -> __m256i {
+        avx2!({
+            let acc = _mm256_add_epi64(acc, _mm256_mul_epi32(a.0, b.0));
+            _mm256_add_epi64(acc, _mm256_mul_epi32(a.1, b.1))
+        })
+    }
+    #[inline(always)]
+    fn widen_add(self, acc: __m256i, x: __m256i) -> __m256i {
+        avx2!({
+            let acc = _mm256_add_epi64(acc, _mm256_srli_epi64::<32>(x));
+            _mm256_add_epi64(acc, _mm256_and_si256(x, _mm256_set1_epi64x(0xffff_ffff)))
+        })
+    }
+    #[inline(always)]
+    fn sum_add(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sum_low(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_and_si256(a, _mm256_set1_epi64x(0xffff_ffff)))
+    }
+    #[inline(always)]
+    fn sum_high(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_srli_epi64::<32>(a))
+    }
+    #[inline(always)]
+    fn sum_to_array(self, a: __m256i) -> [u64; 4] {
+        let mut out = [0; 4];
+        avx2!(_mm256_storeu_si256(out.as_mut_ptr().cast(), a));
+        out
+    }
+    #[inline(always)]
+    fn sum_from_array(self, a: &[u64; 4]) -> __m256i {
+        avx2!(_mm256_loadu_si256(a.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn wide_zero(self) -> EvenOdd {
+        (self.sum_zero(), self.sum_zero())
+    }
+    #[inline(always)]
+    fn widen(self, x: EvenOdd) -> EvenOdd {
+        (self.sum_low(x.0), self.sum_low(x.1))
+    }
+    #[inline(always)]
+    fn narrow(self, x: EvenOdd) -> EvenOdd {
+        x
+    }
+    #[inline(always)]
+    fn wide_add(self, a: EvenOdd, b: EvenOdd) -> EvenOdd {
+        avx2!((_mm256_add_epi64(a.0, b.0), _mm256_add_epi64(a.1, b.1)))
+    }
+    #[inline(always)]
+    fn wide_sub(self, a: EvenOdd, b: EvenOdd) -> EvenOdd {
+        avx2!((_mm256_sub_epi64(a.0, b.0), _mm256_sub_epi64(a.1, b.1)))
+    }
+    #[inline(always)]
+    fn wide_and(self, a: EvenOdd, mask: u64) -> EvenOdd {
+        avx2!({
+            let mask = _mm256_set1_epi64x(mask as i64);
+            (_mm256_and_si256(a.0, mask), _mm256_and_si256(a.1, mask))
+        })
+    }
+    #[inline(always)]
+    fn wide_shr(self, a: EvenOdd, bits: u32) -> EvenOdd {
+        avx2!({
+            let count = _mm_cvtsi32_si128(bits as i32);
+            (_mm256_srl_epi64(a.0, count), _mm256_srl_epi64(a.1, count))
+        })
+    }
+    #[inline(always)]
+    fn wide_mul(self, a: EvenOdd, b: EvenOdd) -> EvenOdd {
+        avx2!((_mm256_mul_epu32(a.0, b.0), _mm256_mul_epu32(a.1, b.1)))
+    }
+    #[inline(always)]
+    fn wide_mul_signed(self, a: EvenOdd, b: EvenOdd) -> EvenOdd {
+        avx2!((_mm256_mul_epi32(a.0, b.0), _mm256_mul_epi32(a.1, b.1)))
+    }
+    #[inline(always)]
+    fn wide_load(self, group: &WideGroup) -> EvenOdd {
+        let (even, odd) = group.0.split_at(4);
+        avx2!((
+            _mm256_load_si256(even.as_ptr().cast()),
+            _mm256_load_si256(odd.as_ptr().cast())
+        ))
+    }
+    #[inline(always)]
+    fn wide_store(self, a: EvenOdd, group: &mut WideGroup) {
+        let (even, odd) = group.0.split_at_mut(4);
+        avx2!({
+            _mm256_store_si256(even.as_mut_ptr().cast(), a.0);
+            _mm256_store_si256(odd.as_mut_ptr().cast(), a.1);
+        });
+    }
+    #[inline(always)]
+    fn wide_to_array(self, a: EvenOdd) -> [u64; 8] {
+        let (even, odd) = (self.sum_to_array(a.0), self.sum_to_array(a.1));
+        let mut rows = [0; 8];
+        for k in 0..4 {
+            rows[2 * k] = even[k];
+            rows[2 * k + 1] = odd[k];
+        }
+        rows
+    }
+}

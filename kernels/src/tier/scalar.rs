@@ -1,0 +1,155 @@
+//! The scalar tier: the lane vocabulary as plain array loops. Always available; used under Miri.
+
+use crate::lanes::{Group, Lanes, WideGroup};
+
+/// Plain Rust; needs nothing of the processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar;
+
+type Eight = [u32; 8];
+
+impl Lanes for Scalar {
+    type U32 = Eight;
+    type Pair = Eight;
+    type Sum = [u64; 4];
+    type Wide = [u64; 8];
+
+    #[inline(always)]
+    fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    #[inline(always)]
+    fn load(self, rows: &Eight) -> Eight {
+        *rows
+    }
+    #[inline(always)]
+    fn zero(self) -> Eight {
+        [0; 8]
+    }
+    #[inline(always)]
+    fn load_group(self, group: &Group) -> Eight {
+        group.0
+    }
+    #[inline(always)]
+    fn load_u16(self, rows: &[u16; 8]) -> Eight {
+        rows.map(u32::from)
+    }
+    #[inline(always)]
+    fn load_u8(self, rows: &[u8; 8]) -> Eight {
+        rows.map(u32::from)
+    }
+    #[inline(always)]
+    fn mask_bits(self, bits: u8) -> Eight {
+        std::array::from_fn(|k| 0u32.wrapping_sub(u32::from(bits >> k & 1)))
+    }
+    #[inline(always)]
+    fn and(self, a: Eight, b: Eight) -> Eight {
+        std::array::from_fn(|k| a[k] & b[k])
+    }
+    #[inline(always)]
+    fn add(self, a: Eight, b: Eight) -> Eight {
+        std::array::from_fn(|k| a[k].wrapping_add(b[k]))
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [Eight; 8]) -> [Eight; 8] {
+        std::array::from_fn(|i| std::array::from_fn(|k| rows[k][i]))
+    }
+    #[inline(always)]
+    fn split(self, x: Eight) -> Eight {
+        x
+    }
+    #[inline(always)]
+    fn splat_pair(self, x: u32) -> Eight {
+        [x; 8]
+    }
+    #[inline(always)]
+    fn sum_zero(self) -> [u64; 4] {
+        [0; 4]
+    }
+    #[inline(always)]
+    fn mul_add(self, acc: [u64; 4], a: Eight, b: Eight) -> [u64; 4] {
+        let p = self.wide_mul(a, b);
+        std::array::from_fn(|k| acc[k].wrapping_add(p[k]).wrapping_add(p[k + 4]))
+    }
+    #[inline(always)]
+    fn mul_add_signed(self, acc: [u64; 4], a: Eight, b: Eight) -> [u64; 4] {
+        let p = self.wide_mul_signed(a, b);
+        std::array::from_fn(|k| acc[k].wrapping_add(p[k]).wrapping_add(p[k + 4]))
+    }
+    #[inline(always)]
+    fn widen_add(self, acc: [u64; 4], x: Eight) -> [u64; 4] {
+        std::array::from_fn(|k| {
+            acc[k]
+                .wrapping_add(u64::from(x[k]))
+                .wrapping_add(u64::from(x[k + 4]))
+        })
+    }
+    #[inline(always)]
+    fn sum_add(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| a[k].wrapping_add(b[k]))
+    }
+    #[inline(always)]
+    fn sum_low(self, a: [u64; 4]) -> [u64; 4] {
+        a.map(|lane| lane & 0xffff_ffff)
+    }
+    #[inline(always)]
+    fn sum_high(self, a: [u64; 4]) -> [u64; 4] {
+        a.map(|lane| lane >> 32)
+    }
+    #[inline(always)]
+    fn sum_to_array(self, a: [u64; 4]) -> [u64; 4] {
+        a
+    }
+    #[inline(always)]
+    fn sum_from_array(self, a: &[u64; 4]) -> [u64; 4] {
+        *a
+    }
+    #[inline(always)]
+    fn wide_zero(self) -> [u64; 8] {
+        [0; 8]
+    }
+    #[inline(always)]
+    fn widen(self, x: Eight) -> [u64; 8] {
+        x.map(u64::from)
+    }
+    #[inline(always)]
+    fn narrow(self, x: [u64; 8]) -> Eight {
+        x.map(|lane| lane as u32)
+    }
+    #[inline(always)]
+    fn wide_add(self, a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        std::array::from_fn(|k| a[k].wrapping_add(b[k]))
+    }
+    #[inline(always)]
+    fn wide_sub(self, a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+        std::array::from_fn(|k| a[k].wrapping_sub(b[k]))
+    }
+    #[inline(always)]
+    fn wide_and(self, a: [u64; 8], mask: u64) -> [u64; 8] {
+        a.map(|lane| lane & mask)
+    }
+    #[inline(always)]
+    fn wide_shr(self, a: [u64; 8], bits: u32) -> [u64; 8] {
+        a.map(|lane| lane >> bits)
+    }
+    #[inline(always)]
+    fn wide_mul(self, a: Eight, b: Eight) -> [u64; 8] {
+        std::array::from_fn(|k| u64::from(a[k]) * u64::from(b[k]))
+    }
+    #[inline(always)]
+    fn wide_mul_signed(self, a: Eight, b: Eight) -> [u64; 8] {
+        std::array::from_fn(|k| (i64::from(a[k] as i32) * i64::from(b[k] as i32)) as u64)
+    }
+    #[inline(always)]
+    fn wide_load(self, group: &WideGroup) -> [u64; 8] {
+        group.0
+    }
+    #[inline(always)]
+    fn wide_store(self, a: [u64; 8], group: &mut WideGroup) {
+        group.0 = a;
+    }
+    #[inline(always)]
+    fn wide_to_array(self, a: [u64; 8]) -> [u64; 8] {
+        a
+    }
+}
