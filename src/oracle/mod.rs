@@ -11,9 +11,12 @@ use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::trace::view::ChunkView;
 
 pub mod dense;
+pub mod evaluate;
+pub mod fold;
 pub mod streaming;
 
 pub use dense::DenseOracle;
+pub use evaluate::evaluate_columns;
 pub use streaming::StreamingOracle;
 
 /// Why an oracle could not answer.

@@ -1,0 +1,22 @@
+//! Sum-check over the columns of an oracle, in a few sweeps and little memory.
+//!
+//! In: a [`PolynomialOracle`](crate::oracle::PolynomialOracle), a [`Statement`], public facts. Out: a
+//! [`Proof`]; from a proof, [`PendingClaims`] that only the oracle can settle. Sources: ePrint
+//! 2025/611 (small-space sum-check), 2025/1473 (windows), 2025/1117 (small values first).
+//! Proof bytes do not depend on the schedule, nor on anything the oracle was built with.
+
+mod block;
+mod proof;
+mod prover;
+mod round_poly;
+mod schedule;
+mod statement;
+mod tables;
+mod verifier;
+mod window;
+
+pub use proof::{DecodeError, Proof, PublicInstance};
+pub use prover::{ProveError, SumCheckProver};
+pub use schedule::{Schedule, ScheduleInputs};
+pub use statement::{LinearForm, Product, Statement, StatementError};
+pub use verifier::{PendingClaims, Verified, VerifyError, verify};

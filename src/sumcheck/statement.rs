@@ -1,0 +1,193 @@
+//! What is summed: products of linear combinations of columns, over all rows.
+//!
+//! In: column ids and small integers. Out: [`Statement`], plain data with one byte encoding. It does
+//! not know columns' values.
+
+use crate::trace::columns::{ColumnId, ColumnSet};
+
+/// Most factors of one product.
+pub const FACTOR_COUNT_MAX: usize = 4;
+
+/// Most products of one statement.
+pub const PRODUCT_COUNT_MAX: usize = 64;
+
+/// Most evaluations a round message may have.
+pub const EVAL_POINTS_MAX: usize = 16;
+
+/// `constant + sum of coefficient * column`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LinearForm {
+    /// The constant.
+    pub constant: i32,
+    /// Columns with their coefficients; no column twice.
+    pub terms: Vec<(ColumnId, i32)>,
+}
+
+impl LinearForm {
+    /// The form that is one column.
+    #[must_use]
+    pub fn column(id: ColumnId) -> Self {
+        Self {
+            constant: 0,
+            terms: vec![(id, 1)],
+        }
+    }
+
+    /// The column this form is, if it is one and nothing else.
+    #[must_use]
+    pub fn as_column(&self) -> Option<ColumnId> {
+        match (self.constant, self.terms.as_slice()) {
+            (0, [(id, 1)]) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// `coefficient * product of factors`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Product {
+    /// The coefficient.
+    pub coefficient: i32,
+    /// One to four factors.
+    pub factors: Vec<LinearForm>,
+}
+
+/// `sum over rows x of [eq(tau, x) *] sum of products`, tau drawn from the transcript.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Statement {
+    /// Whether each row is weighted with eq(tau, x).
+    pub eq: bool,
+    /// Evaluations that describe a round polynomial: at least its degree and one.
+    pub eval_points: usize,
+    /// The products.
+    pub products: Vec<Product>,
+}
+
+/// Why a statement can't be proven.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatementError {
+    /// No products or factors, or too many.
+    #[error("{actual} {what}, expected 1 to {max}")]
+    Count {
+        /// What there are too many or too few of.
+        what: &'static str,
+        /// How many there are.
+        actual: usize,
+        /// Limit.
+        max: usize,
+    },
+    /// Too few or too many evaluation points.
+    #[error("{actual} evaluation points, expected {min} to {EVAL_POINTS_MAX}")]
+    EvalPoints {
+        /// How many were given.
+        actual: usize,
+        /// The degree of a round polynomial and one.
+        min: usize,
+    },
+    /// A column that the oracle does not have.
+    #[error("column {actual} does not exist, there are {count}")]
+    UnknownColumn {
+        /// Its index.
+        actual: usize,
+        /// Number of columns.
+        count: usize,
+    },
+}
+
+impl Statement {
+    /// The sum of the products of `columns`.
+    #[must_use]
+    pub fn product(columns: &[ColumnId], eq: bool) -> Self {
+        let factors = columns.iter().copied().map(LinearForm::column).collect();
+        let products = vec![Product {
+            coefficient: 1,
+            factors,
+        }];
+        let mut statement = Self {
+            eq,
+            eval_points: 0,
+            products,
+        };
+        statement.eval_points = statement.round_degree() + 1;
+        statement
+    }
+
+    /// Most factors of a product.
+    #[must_use]
+    pub fn product_degree(&self) -> usize {
+        self.products
+            .iter()
+            .map(|product| product.factors.len())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Degree of a round polynomial: that of the products, and one for eq.
+    #[must_use]
+    pub fn round_degree(&self) -> usize {
+        self.product_degree() + usize::from(self.eq)
+    }
+
+    /// The columns it is about.
+    #[must_use]
+    pub fn columns(&self) -> ColumnSet {
+        let forms = self.products.iter().flat_map(|product| &product.factors);
+        forms
+            .flat_map(|form| form.terms.iter().map(|(id, _)| *id))
+            .collect()
+    }
+
+    /// Checks it against an oracle with `column_count` columns.
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn check(&self, column_count: usize) -> Result<(), StatementError> {
+        let count = |what, actual: usize, max| match (1..=max).contains(&actual) {
+            true => Ok(()),
+            false => Err(StatementError::Count { what, actual, max }),
+        };
+        count("products", self.products.len(), PRODUCT_COUNT_MAX)?;
+        for product in &self.products {
+            count(
+                "factors in a product",
+                product.factors.len(),
+                FACTOR_COUNT_MAX,
+            )?;
+        }
+        let (actual, min) = (self.eval_points, self.round_degree() + 1);
+        if !(min..=EVAL_POINTS_MAX).contains(&actual) {
+            return Err(StatementError::EvalPoints { actual, min });
+        }
+        match self.columns().iter().find(|id| id.index() >= column_count) {
+            Some(id) => Err(StatementError::UnknownColumn {
+                actual: id.index(),
+                count: column_count,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The statement's one encoding, for transcripts and proof files.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![
+            u8::from(self.eq),
+            self.eval_points as u8,
+            self.products.len() as u8,
+        ];
+        for product in &self.products {
+            bytes.extend(product.coefficient.to_le_bytes());
+            bytes.push(product.factors.len() as u8);
+            for form in &product.factors {
+                bytes.extend(form.constant.to_le_bytes());
+                bytes.push(form.terms.len() as u8);
+                for (id, coefficient) in &form.terms {
+                    bytes.push(id.index() as u8);
+                    bytes.extend(coefficient.to_le_bytes());
+                }
+            }
+        }
+        bytes
+    }
+}

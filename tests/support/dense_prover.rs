@@ -1,0 +1,115 @@
+//! The naive prover: whole columns as field elements, one textbook round after the other.
+//!
+//! In: columns as slices, a statement, public facts. Out: the proof bytes that every schedule,
+//! chunk size and thread count of the streaming prover must reproduce. Plain ark-ff arithmetic; of
+//! the engine it shares the data types and the transcript only.
+
+use ark_ff::Field;
+use tracelane::sumcheck::{LinearForm, Proof, PublicInstance, Statement};
+use tracelane::trace::columns::ColumnId;
+use tracelane::transcript::{SpongeTranscript, Transcript};
+
+/// Identifies the field as the proof format says: BLAKE3 of characteristic and extension degree.
+fn field_id<F: Field>() -> [u8; 32] {
+    use ark_ff::{BigInteger, PrimeField};
+    let mut bytes = F::BasePrimeField::MODULUS.to_bytes_le();
+    bytes.extend(F::extension_degree().to_le_bytes());
+    *blake3::hash(&bytes).as_bytes()
+}
+
+/// Proves whatever the statement sums to over `columns`, which are named and of one length.
+pub fn prove<F: Field>(
+    columns: &[(&str, &[u32])],
+    statement: &Statement,
+    instance: &PublicInstance,
+) -> Proof<F> {
+    let ids: Vec<ColumnId> = statement.columns().iter().collect();
+    let mut transcript = SpongeTranscript::new();
+    transcript.absorb_bytes("field", &field_id::<F>());
+    transcript.absorb_bytes("instance", &instance.to_bytes());
+    transcript.absorb_bytes("statement", &statement.to_bytes());
+    for id in &ids {
+        transcript.absorb_bytes("column", columns[id.index()].0.as_bytes());
+    }
+    let num_vars = instance.num_vars as usize;
+    let tau: Vec<F> = match statement.eq {
+        true => (0..num_vars).map(|_| transcript.challenge("tau")).collect(),
+        false => Vec::new(),
+    };
+    let row_weight = |row: usize| -> F {
+        let factor = |(j, t): (usize, &F)| if row >> j & 1 == 1 { *t } else { F::ONE - t };
+        tau.iter().enumerate().map(factor).product()
+    };
+    let mut eq: Vec<F> = (0..1 << num_vars).map(row_weight).collect();
+    let lift = |id: &ColumnId| {
+        columns[id.index()]
+            .1
+            .iter()
+            .map(|&value| F::from(value))
+            .collect()
+    };
+    let mut tables: Vec<Vec<F>> = ids.iter().map(lift).collect();
+
+    let mut claimed_sum = None;
+    let mut rounds = Vec::new();
+    for _ in 0..num_vars {
+        let at = |x: usize| sum_at(statement, &ids, &eq, &tables, F::from(x as u64));
+        let values: Vec<F> = (0..statement.eval_points).map(at).collect();
+        if claimed_sum.is_none() {
+            claimed_sum = Some(values[0] + values[1]);
+            transcript.absorb_field("claimed sum", &[values[0] + values[1]]);
+        }
+        let message: Vec<F> = [&values[..1], &values[2..]].concat();
+        transcript.absorb_field("round", &message);
+        let challenge: F = transcript.challenge("round");
+        rounds.push(message);
+        eq = bind(&eq, challenge);
+        tables = tables.iter().map(|table| bind(table, challenge)).collect();
+    }
+    Proof {
+        instance: *instance,
+        statement: statement.clone(),
+        claimed_sum: claimed_sum.expect("at least one variable"),
+        rounds,
+        openings: tables.iter().map(|table| table[0]).collect(),
+    }
+}
+
+/// The value of the pair `(2j, 2j + 1)` at `x`.
+fn line<F: Field>(table: &[F], j: usize, x: F) -> F {
+    table[2 * j] + x * (table[2 * j + 1] - table[2 * j])
+}
+
+fn bind<F: Field>(table: &[F], x: F) -> Vec<F> {
+    (0..table.len() / 2).map(|j| line(table, j, x)).collect()
+}
+
+/// The round polynomial at `x`: the statement summed with the lowest variable set to `x`.
+fn sum_at<F: Field>(
+    statement: &Statement,
+    ids: &[ColumnId],
+    eq: &[F],
+    tables: &[Vec<F>],
+    x: F,
+) -> F {
+    let mut sum = F::ZERO;
+    for j in 0..eq.len() / 2 {
+        let value = |id: ColumnId| {
+            let slot = ids
+                .iter()
+                .position(|&other| other == id)
+                .expect("a column of the statement");
+            line(&tables[slot], j, x)
+        };
+        let form = |form: &LinearForm| {
+            let terms = form.terms.iter();
+            let terms = terms.map(|&(id, coefficient)| F::from(coefficient) * value(id));
+            F::from(form.constant) + terms.sum::<F>()
+        };
+        let products = statement.products.iter().map(|product| {
+            F::from(product.coefficient) * product.factors.iter().map(form).product::<F>()
+        });
+        sum += line(eq, j, x) * products.sum::<F>();
+    }
+    sum
+}
