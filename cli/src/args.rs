@@ -45,7 +45,7 @@ pub enum Command {
     Verify(VerifyOptions),
 }
 
-/// A program and what it may use.
+/// A program, its input, and where its output goes.
 #[derive(Args, Debug)]
 pub struct GuestOptions {
     /// The program: a static RV32IM ELF file.
@@ -53,6 +53,16 @@ pub struct GuestOptions {
     /// Bytes the guest reads from its input region.
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// Save the bytes that the guest published.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub limits: LimitOptions,
+}
+
+/// What a guest may use.
+#[derive(Args, Debug)]
+pub struct LimitOptions {
     /// Stop the guest after so many cycles.
     #[arg(long, value_name = "N", default_value_t = CYCLES_MAX, value_parser = number)]
     pub max_cycles: u64,
@@ -62,9 +72,6 @@ pub struct GuestOptions {
     /// How guest memory is held; results never depend on it.
     #[arg(long, value_name = "KIND", default_value = "automatic", value_parser = memory_kind)]
     pub guest_memory: MemoryKind,
-    /// Save the bytes that the guest published.
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
 }
 
 /// How to replay.
@@ -192,6 +199,8 @@ pub struct VerifyOptions {
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
     #[command(flatten)]
+    pub limits: LimitOptions,
+    #[command(flatten)]
     pub replay: ReplayOptions,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -227,12 +236,18 @@ fn bytes(text: &str) -> Result<u64, String> {
 fn chunk_rows(text: &str) -> Result<u64, String> {
     match number(text)? {
         rows if rows.is_power_of_two() && rows <= CHUNK_ROWS_MAX as u64 => Ok(rows),
-        _ => Err(format!("`{text}` is no power of two up to {CHUNK_ROWS_MAX}")),
+        _ => Err(format!(
+            "`{text}` is no power of two up to {CHUNK_ROWS_MAX}"
+        )),
     }
 }
 
 fn memory_kind(text: &str) -> Result<MemoryKind, String> {
-    let kinds = [MemoryKind::Automatic, MemoryKind::Reserved, MemoryKind::Paged];
+    let kinds = [
+        MemoryKind::Automatic,
+        MemoryKind::Reserved,
+        MemoryKind::Paged,
+    ];
     let kind = kinds.into_iter().find(|kind| kind.to_string() == text);
     kind.ok_or_else(|| "expected automatic, reserved or paged".to_owned())
 }
@@ -244,7 +259,13 @@ fn column(text: &str) -> Result<Column, String> {
 
 /// `A..B`, with 0 and the largest number for an end left out.
 fn range(text: &str) -> Result<Range<u64>, String> {
-    let parse = |text: &str, empty| if text.is_empty() { Ok(empty) } else { number(text) };
+    let parse = |text: &str, empty| {
+        if text.is_empty() {
+            Ok(empty)
+        } else {
+            number(text)
+        }
+    };
     let (start, end) = text
         .split_once("..")
         .ok_or_else(|| format!("`{text}` is no range; write e.g. 0..16"))?;

@@ -10,6 +10,7 @@ use tracelane::checkpoint::StoreError;
 use tracelane::oracle::OracleError;
 use tracelane::program::ElfError;
 use tracelane::replay::{PassError, ReplayError};
+use tracelane::sumcheck::ProveError;
 use tracelane::vm::Fault;
 
 /// The documented exit codes. 3 is kept for a regression verdict.
@@ -34,7 +35,11 @@ impl From<Code> for ExitCode {
 #[derive(Debug)]
 pub enum Failure {
     /// A file can't be read or written.
-    File { path: PathBuf, doing: &'static str, error: std::io::Error },
+    File {
+        path: PathBuf,
+        doing: &'static str,
+        error: std::io::Error,
+    },
     /// Standard output can't be written.
     Output(std::io::Error),
     /// The ELF was refused.
@@ -51,6 +56,8 @@ pub enum Failure {
     Replay(ReplayError),
     /// An oracle could not answer.
     Oracle(OracleError),
+    /// There is no proof.
+    Prove(ProveError),
     /// A file does not belong to the program or input it was given with, or is damaged.
     Rejected(String),
     /// Arguments that do not fit together.
@@ -90,6 +97,7 @@ impl fmt::Display for Failure {
             Self::Store(error) => error.fmt(f),
             Self::Replay(error) => error.fmt(f),
             Self::Oracle(error) => error.fmt(f),
+            Self::Prove(error) => error.fmt(f),
             Self::Rejected(why) | Self::Arguments(why) => f.write_str(why),
         }
     }
@@ -104,6 +112,15 @@ impl From<StoreError> for Failure {
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
         Self::Replay(error)
+    }
+}
+
+impl From<ProveError> for Failure {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Oracle(error) => error.into(),
+            error => Self::Prove(error),
+        }
     }
 }
 

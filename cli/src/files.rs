@@ -23,7 +23,10 @@ pub fn read_input(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
 /// The program in the ELF file at `path`.
 pub fn program(path: &Path) -> Result<Program, Failure> {
     let bytes = read(path)?;
-    Program::from_elf(&bytes).map_err(|error| Failure::Elf { path: path.to_owned(), error })
+    Program::from_elf(&bytes).map_err(|error| Failure::Elf {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Writes `bytes` to `path`: to a temporary name beside it first, then by rename.

@@ -37,7 +37,10 @@ pub fn seconds(duration: Duration) -> String {
 
 /// Cycles a second, in millions.
 pub fn speed(cycles: u64, duration: Duration) -> String {
-    format!("{:.0} M/s", cycles as f64 / duration.as_secs_f64().max(1e-9) / 1e6)
+    format!(
+        "{:.0} M/s",
+        cycles as f64 / duration.as_secs_f64().max(1e-9) / 1e6
+    )
 }
 
 /// A duration as the zkVM benchmark tools write it.

@@ -1,32 +1,41 @@
 //! A guest as a command sees it: program, input, limits, and where its text goes.
 //!
-//! In: [`GuestOptions`]. Out: runs of the library's fast pass with their failures explained.
+//! In: paths and [`LimitOptions`]. Out: runs of the library's fast pass with their failures explained.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use tracelane::Program;
-use tracelane::checkpoint::CheckpointSink;
+use tracelane::checkpoint::{CheckpointSink, RunIdentity};
 use tracelane::replay::{FastPass, PassError, fast_pass};
 use tracelane::vm::{Limits, RunResult, TextSink};
 
-use crate::args::GuestOptions;
+use crate::args::LimitOptions;
 use crate::failure::Failure;
 use crate::files;
 use crate::progress::Progress;
 
 /// A program and its input, read and checked.
 pub struct Guest<'a> {
-    pub options: &'a GuestOptions,
     pub program: Program,
     pub input: Vec<u8>,
+    pub options: &'a LimitOptions,
 }
 
 impl<'a> Guest<'a> {
-    /// Reads the files that `options` name.
-    pub fn read(options: &'a GuestOptions) -> Result<Self, Failure> {
-        let program = files::program(&options.elf)?;
-        let input = files::read_input(options.input.as_deref())?;
-        Ok(Self { options, program, input })
+    /// Reads the files at `elf` and `input`.
+    pub fn read(
+        elf: &Path,
+        input: Option<&Path>,
+        options: &'a LimitOptions,
+    ) -> Result<Self, Failure> {
+        let program = files::program(elf)?;
+        let input = files::read_input(input)?;
+        Ok(Self {
+            program,
+            input,
+            options,
+        })
     }
 
     /// BLAKE3 of the input.
@@ -43,22 +52,31 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Runs the guest to its end, and saves what it published where that is asked for.
+    /// What a run with checkpoints every `interval` cycles is a run of.
+    pub fn identity(&self, interval: u64) -> RunIdentity {
+        let pass = FastPass {
+            interval,
+            ..FastPass::default()
+        };
+        pass.identity(&self.program, &self.input)
+    }
+
+    /// Runs the guest to its end; with a sink, checkpoints go there every `interval` cycles.
     pub fn run(
         &self,
-        interval: Option<u64>,
+        interval: u64,
         sink: Option<&mut dyn CheckpointSink>,
         text: &mut dyn TextSink,
     ) -> Result<RunResult, Failure> {
         let progress = Progress::cycles("running");
         let report = |cycles| progress.add(cycles);
-        let mut pass = FastPass {
+        let pass = FastPass {
             limits: self.limits(),
+            interval,
             memory: self.options.guest_memory,
             progress: Some(&report),
             ..FastPass::default()
         };
-        pass.interval = interval.unwrap_or(pass.interval);
         let result = fast_pass(&self.program, &self.input, &pass, sink, text);
         result.map_err(|error| match error {
             PassError::Trap(trap) => Failure::Guest(trap.explain(&self.program)),
@@ -66,14 +84,19 @@ impl<'a> Guest<'a> {
             error => Failure::Pass(error),
         })
     }
+}
 
-    /// Saves the guest's output where `--output` says so.
-    pub fn save_output(&self, result: &RunResult) -> Result<(), Failure> {
-        match &self.options.output {
-            Some(path) => files::write(path, &result.output),
-            None => Ok(()),
-        }
+/// A result of a guest that ended well; a failure for one that did not.
+pub fn check_exit_code(result: &RunResult) -> Result<(), Failure> {
+    match result.exit_code {
+        0 => Ok(()),
+        code => Err(Failure::ExitCode(code)),
     }
+}
+
+/// Saves what the guest published at `path`, where one is given.
+pub fn save_output(path: Option<&Path>, result: &RunResult) -> Result<(), Failure> {
+    path.map_or(Ok(()), |path| files::write(path, &result.output))
 }
 
 /// Passes a guest's text on: descriptor 1 to stdout or, where stdout is for results, to stderr.

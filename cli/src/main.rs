@@ -11,6 +11,7 @@ mod format;
 mod guest;
 mod phase;
 mod progress;
+mod proving;
 
 use std::process::ExitCode;
 

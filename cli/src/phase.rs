@@ -26,7 +26,11 @@ impl Phases {
 
     /// The time booked under `name`.
     pub fn of(&self, name: &str) -> Duration {
-        self.0.iter().filter(|(other, _)| *other == name).map(|(_, duration)| *duration).sum()
+        self.0
+            .iter()
+            .filter(|(other, _)| *other == name)
+            .map(|(_, duration)| *duration)
+            .sum()
     }
 
     /// Name and duration of each phase.
@@ -36,9 +40,10 @@ impl Phases {
 
     /// An object with each phase's duration.
     pub fn to_json(&self) -> Value {
-        let fields = self.0.iter().map(|(name, duration)| {
-            ((*name).to_owned(), format::duration_json(*duration))
-        });
+        let fields = self
+            .0
+            .iter()
+            .map(|(name, duration)| ((*name).to_owned(), format::duration_json(*duration)));
         Value::Object(fields.collect::<Map<_, _>>())
     }
 }
@@ -46,7 +51,9 @@ impl Phases {
 /// Peak resident memory of this process in bytes, where the system tells.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -10,12 +10,20 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// A line for work of unknown length, counted in cycles.
     pub fn cycles(what: &'static str) -> Self {
-        Self::new(ProgressBar::new_spinner(), what, "{spinner} {msg}: {human_pos} cycles")
+        Self::new(
+            ProgressBar::new_spinner(),
+            what,
+            "{spinner} {msg}: {human_pos} cycles",
+        )
     }
 
     /// A line for sweeps over `rows` rows each; the number of sweeps is not known beforehand.
     pub fn rows(what: &'static str) -> Self {
-        Self::new(ProgressBar::new_spinner(), what, "{spinner} {msg}: {human_pos} rows regenerated")
+        Self::new(
+            ProgressBar::new_spinner(),
+            what,
+            "{spinner} {msg}: {human_pos} rows regenerated",
+        )
     }
 
     fn new(bar: ProgressBar, what: &'static str, template: &str) -> Self {

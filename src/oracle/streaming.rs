@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
@@ -26,7 +26,8 @@ pub struct StreamingOracle<'a> {
     workers: Mutex<Vec<Box<dyn RangeReplay>>>,
     cache: Mutex<ChunkCache>,
     sweeps: AtomicU64,
-    accumulate_nanos: AtomicU64,
+    /// Summed over workers.
+    replay_nanos: AtomicU64,
 }
 
 impl<'a> StreamingOracle<'a> {
@@ -55,7 +56,7 @@ impl<'a> StreamingOracle<'a> {
             options,
             num_vars,
             sweeps: AtomicU64::new(0),
-            accumulate_nanos: AtomicU64::new(0),
+            replay_nanos: AtomicU64::new(0),
         })
     }
 
@@ -65,11 +66,12 @@ impl<'a> StreamingOracle<'a> {
         self.sweeps.load(Ordering::Relaxed)
     }
 
-    /// Nanoseconds that workers have spent in accumulators, that is, not regenerating; summed over
-    /// threads.
+    /// Time that sweeps have spent on regenerating rows rather than in accumulators, averaged over
+    /// the workers.
     #[must_use]
-    pub fn accumulate_nanos(&self) -> u64 {
-        self.accumulate_nanos.load(Ordering::Relaxed)
+    pub fn replay_duration(&self) -> Duration {
+        let nanos = self.replay_nanos.load(Ordering::Relaxed);
+        Duration::from_nanos(nanos / self.options.workers() as u64)
     }
 
     /// Splits `[0, 2^num_vars)` into ranges, real rows and padding apart: a padding row costs less,
@@ -120,7 +122,8 @@ impl PolynomialOracle for StreamingOracle<'_> {
         let ranges = self.ranges(align_log2, workers.len());
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         let work = |(worker, ranges): (&mut Box<dyn RangeReplay>, [Range<u64>; 2])| {
-            let mut nanos = 0;
+            let sweep_start = Instant::now();
+            let mut accumulate_nanos = 0;
             let parts = ranges.map(|range| {
                 if range.is_empty() {
                     return Ok(None);
@@ -129,12 +132,13 @@ impl PolynomialOracle for StreamingOracle<'_> {
                 let mut visit = |view: &ChunkView<'_>| {
                     let start = Instant::now();
                     accumulate(&mut accumulator, view);
-                    nanos += start.elapsed().as_nanos() as u64;
+                    accumulate_nanos += start.elapsed().as_nanos() as u64;
                 };
                 worker.replay(&self.run, &self.options, range, set, &mut visit)?;
                 Ok::<_, OracleError>(Some(accumulator))
             });
-            self.accumulate_nanos.fetch_add(nanos, Ordering::Relaxed);
+            let replay_nanos = sweep_start.elapsed().as_nanos() as u64 - accumulate_nanos;
+            self.replay_nanos.fetch_add(replay_nanos, Ordering::Relaxed);
             parts
         };
         let parts: Vec<[Result<Option<A>, OracleError>; 2]> = match self.options.pool {

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tracelane::limits::PAGE_BYTES;
+use tracelane::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use tracelane::vm::RunResult;
 
 use crate::args::RunOptions;
 use crate::failure::Failure;
 use crate::format;
-use crate::guest::{Guest, Terminal};
+use crate::guest::{Guest, Terminal, check_exit_code, save_output};
 
 /// `tracelane run`.
 pub fn run(options: &RunOptions) -> Result<(), Failure> {
@@ -22,13 +22,14 @@ pub fn count(options: &RunOptions) -> Result<(), Failure> {
 }
 
 fn execute(options: &RunOptions, stdout_is_guests: bool) -> Result<(), Failure> {
-    let guest = Guest::read(&options.guest)?;
+    let from = &options.guest;
+    let guest = Guest::read(&from.elf, from.input.as_deref(), &from.limits)?;
     let start = Instant::now();
-    let outcome = guest.run(None, None, &mut Terminal { stdout_is_guests });
+    let outcome = guest.run(INTERVAL_CYCLES, None, &mut Terminal { stdout_is_guests });
     let duration = start.elapsed();
     match &outcome {
         Ok(result) => {
-            guest.save_output(result)?;
+            save_output(from.output.as_deref(), result)?;
             if options.json {
                 format::print_json(&report(&guest, Ok(result), duration))?;
             } else if stdout_is_guests {
@@ -44,18 +45,25 @@ fn execute(options: &RunOptions, stdout_is_guests: bool) -> Result<(), Failure> 
         }
         Err(_) => {}
     }
-    match outcome?.exit_code {
-        0 => Ok(()),
-        code => Err(Failure::ExitCode(code)),
-    }
+    check_exit_code(&outcome?)
 }
 
-fn fields(guest: &Guest<'_>, result: &RunResult, duration: Duration) -> Vec<(&'static str, String)> {
+fn fields(
+    guest: &Guest<'_>,
+    result: &RunResult,
+    duration: Duration,
+) -> Vec<(&'static str, String)> {
     vec![
         ("cycles", format::count(result.cycles)),
         ("exit code", result.exit_code.to_string()),
-        ("output", format::count(result.output.len() as u64) + " bytes"),
-        ("guest memory", format::bytes(result.backed_pages * PAGE_BYTES as u64)),
+        (
+            "output",
+            format::count(result.output.len() as u64) + " bytes",
+        ),
+        (
+            "guest memory",
+            format::bytes(result.backed_pages * PAGE_BYTES as u64),
+        ),
         ("time", format::seconds(duration)),
         ("speed", format::speed(result.cycles, duration)),
         ("program", format::hex(&guest.program.digest())),

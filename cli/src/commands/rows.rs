@@ -16,22 +16,53 @@ pub fn rows(options: &RowsOptions) -> Result<(), Failure> {
     let program = files::program(&options.elf)?;
     let file = open(&options.file, options.input.as_deref())?;
     let run = Run::new(&program, &file)?;
-    let end = if options.range.end == u64::MAX { run.rows() } else { options.range.end };
-    let columns = if options.columns.is_empty() { Column::RAW } else { &options.columns };
-    let format = if options.json { RowFormat::Json } else { options.format };
-    let set = columns.iter().map(|column| column.id()).collect::<ColumnSet>();
-    let replay = ReplayOptions { chunk_rows: options.replay.chunk_rows as usize, ..Default::default() };
+    let end = if options.range.end == u64::MAX {
+        run.rows()
+    } else {
+        options.range.end
+    };
+    let columns = if options.columns.is_empty() {
+        Column::RAW
+    } else {
+        &options.columns
+    };
+    let format = if options.json {
+        RowFormat::Json
+    } else {
+        options.format
+    };
+    let set = columns
+        .iter()
+        .map(|column| column.id())
+        .collect::<ColumnSet>();
+    let replay = ReplayOptions {
+        chunk_rows: options.replay.chunk_rows as usize,
+        ..Default::default()
+    };
 
     let out = BufWriter::new(std::io::stdout().lock());
-    let mut printer = Printer { out, columns, format, any: false };
+    let mut printer = Printer {
+        out,
+        columns,
+        format,
+        any: false,
+    };
     let mut printed = printer.head();
     let wanted = set.with(Column::Pc.id());
-    replay_rows(&run, &replay, options.range.start..end, wanted, &mut |view| {
-        if printed.is_ok() {
-            printed = (0..view.rows()).try_for_each(|offset| printer.row(view, offset));
-        }
-    })?;
-    printed.and_then(|()| printer.tail()).map_err(Failure::Output)
+    replay_rows(
+        &run,
+        &replay,
+        options.range.start..end,
+        wanted,
+        &mut |view| {
+            if printed.is_ok() {
+                printed = (0..view.rows()).try_for_each(|offset| printer.row(view, offset));
+            }
+        },
+    )?;
+    printed
+        .and_then(|()| printer.tail())
+        .map_err(Failure::Output)
 }
 
 /// Prints rows in one of the formats.
@@ -45,7 +76,9 @@ struct Printer<'a, W: Write> {
 
 impl<W: Write> Printer<'_, W> {
     fn head(&mut self) -> std::io::Result<()> {
-        let names = ["cycle", "pc"].into_iter().chain(self.columns.iter().map(|c| c.name()));
+        let names = ["cycle", "pc"]
+            .into_iter()
+            .chain(self.columns.iter().map(|c| c.name()));
         match self.format {
             RowFormat::Csv => writeln!(self.out, "{}", names.collect::<Vec<_>>().join(",")),
             RowFormat::Json => write!(self.out, "["),
@@ -62,7 +95,10 @@ impl<W: Write> Printer<'_, W> {
     fn row(&mut self, view: &ChunkView<'_>, offset: usize) -> std::io::Result<()> {
         let cycle = view.first_row() + offset as u64;
         let pc = view.column(Column::Pc.id())[offset];
-        let values = self.columns.iter().map(|column| view.column(column.id())[offset]);
+        let values = self
+            .columns
+            .iter()
+            .map(|column| view.column(column.id())[offset]);
         match self.format {
             RowFormat::Csv => {
                 write!(self.out, "{cycle},{pc}")?;
@@ -101,5 +137,9 @@ impl<W: Write> Printer<'_, W> {
 
 /// Characters of a table column.
 fn width(name: &str) -> usize {
-    if name == "cycle" { 12 } else { name.len().max(10) }
+    if name == "cycle" {
+        12
+    } else {
+        name.len().max(10)
+    }
 }

@@ -1,0 +1,53 @@
+//! Proving: the field, the public facts and the thread pool that `prove` and `verify` share.
+
+use ark_bn254::Fr;
+use tracelane::replay::ReplayOptions as Replay;
+use tracelane::sumcheck::PublicInstance;
+use tracelane::vm::RunResult;
+
+use crate::args::{LimitOptions, ReplayOptions};
+use crate::failure::Failure;
+use crate::guest::Guest;
+
+/// The field of every proof that the command makes or checks.
+pub type Field = Fr;
+
+/// The public facts of a run of `guest` with this result.
+pub fn instance(guest: &Guest<'_>, result: &RunResult, num_vars: usize) -> PublicInstance {
+    PublicInstance {
+        program_digest: guest.program.digest(),
+        input_digest: guest.input_digest(),
+        output_digest: *blake3::hash(&result.output).as_bytes(),
+        exit_code: result.exit_code,
+        cycles: result.cycles,
+        num_vars: num_vars as u32,
+    }
+}
+
+/// The threads that `options` ask for.
+pub fn pool(options: &ReplayOptions) -> Result<rayon::ThreadPool, Failure> {
+    let threads = options.threads.map_or(0, usize::from);
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let remedy = |error| {
+        Failure::Arguments(format!(
+            "cannot start the worker threads: {error}; lower --threads"
+        ))
+    };
+    builder.build().map_err(remedy)
+}
+
+/// How to replay, as the options say.
+pub fn replay<'a>(
+    options: &ReplayOptions,
+    limits: &LimitOptions,
+    pool: &'a rayon::ThreadPool,
+    progress: &'a (dyn Fn(u64) + Sync),
+) -> Replay<'a> {
+    Replay {
+        chunk_rows: options.chunk_rows as usize,
+        memory: limits.guest_memory,
+        pool: Some(pool),
+        progress: Some(progress),
+        ..Replay::default()
+    }
+}
