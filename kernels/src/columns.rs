@@ -108,7 +108,7 @@ fn sign_mask(x: u32) -> u32 {
 
 #[inline(always)]
 fn high_unsigned(a: u32, b: u32) -> u32 {
-    (u64::from(a) * u64::from(b) >> 32) as u32
+    ((u64::from(a) * u64::from(b)) >> 32) as u32
 }
 
 #[inline(always)]

@@ -19,7 +19,12 @@
 //!
 //! Rooms: [`field`] (limbs and reductions), `lanes` and `tier` (the vector vocabulary and who speaks
 //! it), `planes`, one file per kernel family, `table` (where tier and algorithm meet), and
-//! [`reference`] (the slow twin of everything).
+//! [`mod@reference`] (the slow twin of everything).
+
+#![allow(
+    clippy::needless_range_loop,
+    reason = "a limb or column index walks several arrays at once, and shows which"
+)]
 
 mod axpy;
 mod columns;

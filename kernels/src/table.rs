@@ -41,6 +41,10 @@ macro_rules! kernels {
 
             fn build<T: Obtain>(tier: Tier) -> Self {
                 $(
+                    #[allow(
+                        clippy::extra_unused_type_parameters,
+                        reason = "one macro arm makes field kernels and integer kernels"
+                    )]
                     fn $name<L: Obtain, F: WeightField>($($arg: $type),*) $(-> $ret)? {
                         let $isa = L::obtain();
                         $isa.run(#[inline(always)] || $call)

@@ -141,7 +141,7 @@ fn unaligned_slices_and_row_ranges<F: WeightField>() {
 
 /// Rows the column does not have weigh nothing, whatever the planes hold there.
 fn planes_longer_than_the_column<F: WeightField>() {
-    let planes = WeightPlanes::from_weights(&vec![largest_limbs::<F>(); 24]);
+    let planes = WeightPlanes::from_weights(&[largest_limbs::<F>(); 24]);
     for kernels in tiers::<F>() {
         let expected = largest_limbs::<F>() * F::from(3u64);
         assert_eq!(kernels.dot_u32(planes.view(), &[1, 1, 1]), expected);
@@ -202,7 +202,7 @@ fn prefixes<F: WeightField>() {
 
 fn largest_prefix_sums<F: WeightField>() {
     let weight = largest_limbs::<F>();
-    let planes = WeightPlanes::from_weights(&vec![weight; 128]);
+    let planes = WeightPlanes::from_weights(&[weight; 128]);
     let expected = weight * F::from(u32::MAX) * F::from(128u64);
     for kernels in tiers::<F>() {
         let mut out = vec![F::ZERO; 9];

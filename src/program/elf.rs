@@ -1,4 +1,4 @@
-//! ELF loading: bytes of a file become an [`Image`], or a typed refusal.
+//! ELF loading: bytes of a file become an image, or a typed refusal.
 //!
 //! In: the bytes of a statically linked RV32IM executable. Out: segments, entry, symbols. Only
 //! segments are loaded; sections are looked at for symbols alone, and nothing in them can make a

@@ -76,7 +76,7 @@ fn subtract_once(a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
 #[inline(always)]
 fn reduce_wide(v: [u64; 5]) -> Fr {
     let top = v[4] << 2 | v[3] >> 62;
-    let q = top.wrapping_add((u128::from(top) * u128::from(MU_LOW) >> 64) as u64);
+    let q = top.wrapping_add(((u128::from(top) * u128::from(MU_LOW)) >> 64) as u64);
     let mut carry = 0;
     let qp = [
         mul_carry(0, q, P[0], &mut carry),
