@@ -193,9 +193,11 @@ pub(super) fn load(bytes: &[u8]) -> Result<Image, ElfError> {
             _ => {}
         }
     }
+    // The extension first: who compiled for another machine needs no advice on linking.
+    check_extensions(file.ehdr.e_flags, file.ehdr.e_entry as u32, &segments)?;
+    check_writable_text(&headers)?;
     check_overlap(&segments)?;
     check_text(&segments)?;
-    check_extensions(file.ehdr.e_flags, file.ehdr.e_entry as u32, &segments)?;
     let entry = check_entry(file.ehdr.e_entry, &segments)?;
     Ok(Image {
         symbols: symbols(&file),
@@ -259,9 +261,6 @@ fn segment(bytes: &[u8], index: usize, header: &ProgramHeader) -> Result<Segment
     let (offset, address) = (header.p_offset as usize, address as u32);
     let writable = header.p_flags & abi::PF_W != 0;
     let executable = header.p_flags & abi::PF_X != 0;
-    if writable && executable {
-        return Err(ElfError::WritableText { index, address });
-    }
     let segment = Segment {
         address,
         file: bytes[offset..offset + file_bytes as usize].to_vec(),
@@ -286,6 +285,20 @@ fn segment(bytes: &[u8], index: usize, header: &ProgramHeader) -> Result<Segment
         });
     }
     Ok(segment)
+}
+
+fn check_writable_text(headers: &[ProgramHeader]) -> Result<(), ElfError> {
+    let both = abi::PF_W | abi::PF_X;
+    let found = headers
+        .iter()
+        .position(|header| header.p_type == abi::PT_LOAD && header.p_flags & both == both);
+    match found {
+        None => Ok(()),
+        Some(index) => {
+            let address = headers[index].p_vaddr as u32;
+            Err(ElfError::WritableText { index, address })
+        }
+    }
 }
 
 fn check_overlap(segments: &[Segment]) -> Result<(), ElfError> {

@@ -3,6 +3,8 @@
 //! In: a guest, the wanted log2 of its cycles. Out: input bytes, and the output that the guest must
 //! publish for them, by the host's own means. It does not know the machine.
 
+#![allow(dead_code, reason = "each test takes the part it needs")]
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::PathBuf;
