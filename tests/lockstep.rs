@@ -147,7 +147,7 @@ impl Peer for Rrs {
 
 fn lockstep<P: Peer>() {
     for guest in ALL {
-        let input = guest.input(14);
+        let input = guest.input(16);
         let program = Program::from_elf(&guest.elf()).expect(guest.name);
         let mut ours =
             Machine::<PagedMemory>::new(&program, &input, Limits::default()).expect("a machine");

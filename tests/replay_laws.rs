@@ -1,0 +1,264 @@
+//! Laws of replay: whatever the interval, the chunk size, the order and the threads, the rows are
+//! those of one eager recording; and a boundary that differs is an error.
+
+#[path = "support/guests.rs"]
+mod guests;
+#[path = "support/recorded.rs"]
+mod recorded;
+
+use std::ops::Range;
+
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+use recorded::{Recorded, SMALL, all_columns};
+use tracelane::checkpoint::{
+    CheckpointSource, CheckpointState, MemoryStore, RunIdentity, RunSummary,
+};
+use tracelane::limits::PAGE_BYTES;
+use tracelane::oracle::{PolynomialOracle, StreamingOracle};
+use tracelane::replay::{ReplayError, ReplayOptions, Run, replay_rows};
+use tracelane::trace::columns::{Column, ColumnSet};
+use tracelane::trace::view::ChunkView;
+use tracelane::vm::MemoryKind;
+
+/// Appends a view's columns to `rows`.
+fn collect(rows: &mut [Vec<u32>], view: &ChunkView<'_>) {
+    for (column, values) in Column::ALL.iter().zip(rows) {
+        values.extend(view.column(column.id()));
+    }
+}
+
+fn replay(run: &Run<'_>, options: &ReplayOptions<'_>, rows: Range<u64>) -> Vec<Vec<u32>> {
+    let mut collected = vec![Vec::new(); Column::ALL.len()];
+    let visit = &mut |view: &ChunkView<'_>| collect(&mut collected, view);
+    replay_rows(run, options, rows, all_columns(), visit).expect("sound checkpoints");
+    collected
+}
+
+fn part(trace: &[Vec<u32>], rows: Range<u64>) -> Vec<Vec<u32>> {
+    trace
+        .iter()
+        .map(|column| column[rows.start as usize..rows.end as usize].to_vec())
+        .collect()
+}
+
+#[test]
+fn chunks_concatenate_to_the_eager_recording() {
+    for (name, input) in SMALL {
+        let recorded = Recorded::new(name, input);
+        let trace = recorded.trace();
+        let rows = recorded.result.cycles;
+        for interval in [1, 7, 64, 1 << 10, rows - 1, rows, rows + 1, 1 << 40] {
+            let store = recorded.checkpoints(interval);
+            let run = Run::new(&recorded.program, &store).expect("its own program");
+            for chunk_rows in [1, 7, 64, 2048, rows as usize + 1] {
+                for memory in [MemoryKind::Reserved, MemoryKind::Paged] {
+                    let options = ReplayOptions {
+                        chunk_rows,
+                        memory,
+                        ..Default::default()
+                    };
+                    let replayed = replay(&run, &options, 0..rows);
+                    assert!(
+                        replayed == trace,
+                        "{name}, interval {interval}, chunks {chunk_rows}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn fewer_columns_have_the_same_values() {
+    let recorded = Recorded::new("btree", b"12 5");
+    let (trace, store) = (recorded.trace(), recorded.checkpoints(100));
+    let run = Run::new(&recorded.program, &store).expect("its own program");
+    for mask in 1..1u32 << Column::RAW_COUNT {
+        let wanted = |column: &&Column| mask >> column.id().index() & 1 == 1;
+        let columns: Vec<Column> = Column::RAW.iter().filter(wanted).copied().collect();
+        let set: ColumnSet = columns.iter().map(|column| column.id()).collect();
+        replay_rows(&run, &ReplayOptions::default(), 0..1000, set, &mut |view| {
+            let rows = view.first_row() as usize..view.first_row() as usize + view.rows();
+            for column in &columns {
+                let expected = &trace[column.id().index()][rows.clone()];
+                assert_eq!(
+                    view.column(column.id()),
+                    expected,
+                    "{} of {mask:#b}",
+                    column.name()
+                );
+            }
+        })
+        .expect("sound checkpoints");
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_padded_rows() {
+    for (name, input) in SMALL {
+        let recorded = Recorded::new(name, input);
+        let padded = recorded.padded_trace();
+        for interval in [1, 64, 1 << 30] {
+            let store = recorded.checkpoints(interval);
+            for threads in [1, 2, 3] {
+                let pool = ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .expect("threads");
+                for chunk_rows in [1, 64, 1 << 20] {
+                    let run = Run::new(&recorded.program, &store).expect("its own program");
+                    let options = ReplayOptions {
+                        chunk_rows,
+                        pool: Some(&pool),
+                        ..Default::default()
+                    };
+                    let oracle = StreamingOracle::new(run, options).expect("workers");
+                    let at = format!("{name}, {interval}, {threads} threads, {chunk_rows}");
+                    for _ in 0..2 {
+                        let swept = oracle.sweep(
+                            all_columns(),
+                            0,
+                            || vec![Vec::new(); Column::ALL.len()],
+                            |rows: &mut Vec<Vec<u32>>, view| collect(rows, view),
+                            |mut low, high| {
+                                low.iter_mut()
+                                    .zip(high)
+                                    .for_each(|(low, high)| low.extend(high));
+                                low
+                            },
+                        );
+                        assert!(swept.expect("sound checkpoints") == padded, "{at}");
+                    }
+                    assert_eq!(oracle.sweeps(), 2);
+                    for row in [0, 1, recorded.result.cycles - 1, padded[0].len() as u64 - 1] {
+                        for column in [Column::RdAfter, Column::PcIndex] {
+                            let value = oracle.evaluate_index(column.id(), row).expect("a row");
+                            assert_eq!(value, padded[column.id().index()][row as usize], "{at}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// One worker asked for parts in any order, overlapping or not, forwards or backwards.
+    #[test]
+    fn any_order_of_parts(
+        interval in 1u64..500,
+        chunk_rows in 1usize..300,
+        parts in prop::collection::vec((0.0..1.0f64, 0.0..1.0f64), 1..12),
+    ) {
+        let recorded = Recorded::new("quicksort", b"40 7");
+        let (trace, store) = (recorded.trace(), recorded.checkpoints(interval));
+        let run = Run::new(&recorded.program, &store).expect("its own program");
+        let options = ReplayOptions { chunk_rows, ..Default::default() };
+        for (a, b) in parts {
+            let at = |share: f64| (share * recorded.result.cycles as f64) as u64;
+            let rows = at(a.min(b))..at(a.max(b));
+            prop_assert!(replay(&run, &options, rows.clone()) == part(&trace, rows));
+        }
+    }
+}
+
+/// Checkpoints of which one says something else.
+struct Tampered<'a> {
+    store: &'a MemoryStore,
+    index: usize,
+    tamper: fn(&mut CheckpointState),
+}
+
+impl CheckpointSource for Tampered<'_> {
+    fn identity(&self) -> &RunIdentity {
+        self.store.identity()
+    }
+    fn summary(&self) -> &RunSummary {
+        self.store.summary()
+    }
+    fn input(&self) -> &[u8] {
+        self.store.input()
+    }
+    fn count(&self) -> usize {
+        self.store.count()
+    }
+    fn state(&self, index: usize) -> CheckpointState {
+        let mut state = self.store.state(index);
+        if index == self.index {
+            (self.tamper)(&mut state);
+        }
+        state
+    }
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
+        self.store.for_each_page(index, visit);
+    }
+    fn changed_pages(&self, index: usize) -> usize {
+        self.store.changed_pages(index)
+    }
+}
+
+#[test]
+fn a_replay_ends_exactly_on_the_next_checkpoint() {
+    let recorded = Recorded::new("btree", b"12 5");
+    let store = recorded.checkpoints(256);
+    let last = store.count() - 1;
+    let tampers: [(&str, fn(&mut CheckpointState)); 5] = [
+        ("pc", |state| state.pc ^= 4),
+        ("registers", |state| state.registers[2] ^= 1),
+        ("text length", |state| state.text_bytes += 1),
+        ("memory", |state| state.dirty_digest[31] ^= 1),
+        ("cycle", |state| state.cycle += 1),
+    ];
+    for index in 1..=last {
+        let rows = 256 * (index as u64 - 1)..(256 * index as u64).min(recorded.result.cycles);
+        for (expected, tamper) in tampers {
+            let tampered = Tampered {
+                store: &store,
+                index,
+                tamper,
+            };
+            let run = Run::new(&recorded.program, &tampered).expect("its own program");
+            let error = replay_rows(
+                &run,
+                &ReplayOptions::default(),
+                rows.clone(),
+                all_columns(),
+                &mut |_| {},
+            )
+            .expect_err("a checkpoint that lies");
+            let ReplayError::Boundary {
+                checkpoint, what, ..
+            } = error
+            else {
+                panic!("{error}")
+            };
+            assert_eq!((checkpoint, what), (index, expected));
+        }
+    }
+}
+
+#[test]
+fn rows_and_programs_that_do_not_fit_are_refused() {
+    let recorded = Recorded::new("sieve", b"200");
+    let store = recorded.checkpoints(256);
+    let run = Run::new(&recorded.program, &store).expect("its own program");
+    let rows = recorded.result.cycles;
+    for range in [0..rows + 1, rows + 1..rows + 1, u64::MAX - 1..u64::MAX] {
+        let result = replay_rows(
+            &run,
+            &ReplayOptions::default(),
+            range,
+            all_columns(),
+            &mut |_| {},
+        );
+        assert!(matches!(result, Err(ReplayError::Rows { count, .. }) if count == rows));
+    }
+    let other = Recorded::new("btree", b"12 5");
+    let error = Run::new(&other.program, &store)
+        .err()
+        .expect("another program");
+    assert!(matches!(error, ReplayError::Program { .. }), "{error}");
+}
