@@ -8,20 +8,22 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytemuck::{Pod, from_bytes, try_cast_slice};
-use memmap2::Mmap;
 
 use super::index::PageIndex;
 use super::layout::{
     ALIGN_BYTES, END_MAGIC, End, Header, MAGIC, PageEntry, RECORD_MAGIC, Record, VERSION, align,
     entries_digest,
 };
-use super::map::map;
+use super::map::FileMap;
 use super::{CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError};
 use crate::limits::PAGE_BYTES;
 
+/// Pages read from the map before what is resident is let go.
+const RELEASE_PAGES: usize = 64;
+
 /// A complete checkpoint file, mapped.
 pub struct CheckpointFile {
-    map: Mmap,
+    map: FileMap,
     /// Holds the shared lock.
     _file: File,
     identity: RunIdentity,
@@ -75,9 +77,10 @@ impl CheckpointFile {
                 expected: ALIGN_BYTES,
             });
         }
-        let map = map(&file).map_err(StoreError::io(&path, "map"))?;
+        let map = FileMap::new(&file).map_err(StoreError::io(&path, "map"))?;
         let walk = Walk {
             bytes: &map,
+            map: &map,
             at: 0,
             path: &path,
             verify_pages,
@@ -107,6 +110,11 @@ impl CheckpointFile {
         self.map.len() as u64
     }
 
+    fn release_record(&self, index: usize) {
+        let offset = self.offsets[index] as usize;
+        self.map.release(offset..offset + size_of::<Record>());
+    }
+
     fn record(&self, index: usize) -> &Record {
         let offset = self.offsets[index] as usize;
         from_bytes(&self.map[offset..offset + size_of::<Record>()])
@@ -131,24 +139,34 @@ impl CheckpointSource for CheckpointFile {
     }
 
     fn state(&self, index: usize) -> CheckpointState {
-        self.record(index).state()
+        let state = self.record(index).state();
+        self.release_record(index);
+        state
     }
 
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
-        for (page_index, offset) in self.index.newest(index) {
+        for (count, (page_index, offset)) in self.index.newest(index).enumerate() {
             let page = self.map[offset as usize..].first_chunk();
             visit(page_index, page.expect("a page inside the file"));
+            if count % RELEASE_PAGES == RELEASE_PAGES - 1 {
+                self.map.release(0..self.map.len());
+            }
         }
+        self.map.release(0..self.map.len());
     }
 
     fn changed_pages(&self, index: usize) -> usize {
-        self.record(index).page_count as usize
+        let count = self.record(index).page_count as usize;
+        self.release_record(index);
+        count
     }
 }
 
 /// A position in the bytes of a file that is not trusted yet.
 struct Walk<'a> {
     bytes: &'a [u8],
+    /// Where the bytes come from, to let go of them once read.
+    map: &'a FileMap,
     at: u64,
     path: &'a Path,
     verify_pages: bool,
@@ -182,6 +200,7 @@ impl<'a> Walk<'a> {
             }
             previous = self.record(&header, offsets.len(), previous, &mut index)?;
             offsets.push(offset);
+            self.map.release(offset as usize..self.at as usize);
         }
     }
 
