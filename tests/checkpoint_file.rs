@@ -1,0 +1,214 @@
+//! Laws of the checkpoint file: it says what the store in memory says, no byte of it is free, and
+//! nothing unfinished ever stands under its name.
+
+#[path = "support/guests.rs"]
+mod guests;
+#[path = "support/recorded.rs"]
+mod recorded;
+
+use std::fs;
+use std::path::Path;
+
+use guests::Guest;
+use recorded::{Recorded, all_columns};
+use tracelane::Program;
+use tracelane::checkpoint::{CheckpointFile, CheckpointSource, CheckpointWriter, StoreError};
+use tracelane::replay::{FastPass, PassError, ReplayOptions, Run, fast_pass, replay_rows};
+use tracelane::trace::columns::Column;
+use tracelane::vm::{DiscardText, Limits};
+
+const INTERVAL: u64 = 500;
+
+/// Writes the checkpoints of `recorded` to `path`.
+fn write(recorded: &Recorded, path: &Path) -> CheckpointFile {
+    let pass = FastPass {
+        interval: INTERVAL,
+        ..FastPass::default()
+    };
+    let (program, input) = (&recorded.program, recorded.input.as_slice());
+    let mut writer =
+        CheckpointWriter::create(path, &pass.identity(program, input), input).expect("a writer");
+    fast_pass(program, input, &pass, Some(&mut writer), &mut DiscardText).expect("it ran before");
+    writer.into_file().expect("a finished file")
+}
+
+/// Everything a source says.
+fn contents(source: &dyn CheckpointSource) -> Vec<String> {
+    let mut lines = vec![format!("{:?} {:?}", source.identity(), source.summary())];
+    lines.push(format!("{:?}", source.input()));
+    for index in 0..source.count() {
+        lines.push(format!(
+            "{:?} {}",
+            source.state(index),
+            source.changed_pages(index)
+        ));
+        source.for_each_page(index, &mut |page, bytes| {
+            lines.push(format!("{page} {}", blake3::hash(bytes)));
+        });
+    }
+    lines
+}
+
+fn files_in(folder: &Path) -> usize {
+    fs::read_dir(folder).expect("a folder").count()
+}
+
+#[test]
+fn it_says_what_the_store_in_memory_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, input) in recorded::SMALL {
+        let recorded = Recorded::new(name, input);
+        let path = folder.path().join(name);
+        let expected = contents(&recorded.checkpoints(INTERVAL));
+        assert_eq!(contents(&write(&recorded, &path)), expected, "{name}");
+        assert_eq!(
+            contents(&CheckpointFile::open(&path).expect(name)),
+            expected,
+            "{name}"
+        );
+    }
+    assert_eq!(
+        files_in(folder.path()),
+        recorded::SMALL.len(),
+        "no temporary file is left"
+    );
+}
+
+#[test]
+fn two_runs_give_the_same_bytes_and_replay_the_same_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorded = Recorded::new("btree", b"12 5");
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    let file = write(&recorded, &a);
+    write(&recorded, &b);
+    assert!(fs::read(a).expect("a") == fs::read(b).expect("b"));
+    let run = Run::new(&recorded.program, &file).expect("its own program");
+    let mut cycles: Vec<u32> = Vec::new();
+    replay_rows(
+        &run,
+        &ReplayOptions::default(),
+        0..run.rows(),
+        all_columns(),
+        &mut |view| {
+            cycles.extend(view.column(Column::NextPc.id()));
+        },
+    )
+    .expect("sound checkpoints");
+    assert_eq!(cycles, recorded.trace()[Column::NextPc.id().index()]);
+}
+
+#[test]
+fn every_flipped_byte_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorded = Recorded::new("sieve", b"200");
+    let path = folder.path().join("whole");
+    drop(write(&recorded, &path));
+    let mut bytes = fs::read(&path).expect("the file");
+    let flipped = folder.path().join("flipped");
+    // Every byte of the first and last part and of every record, each 61st of the rest.
+    let interesting = |at: usize| at % 4096 < 420 || at < 4096 || at % 61 == 0;
+    let mut tried = 0;
+    for at in (0..bytes.len()).filter(|&at| interesting(at)) {
+        for mask in [0x01, 0x80] {
+            bytes[at] ^= mask;
+            fs::write(&flipped, &bytes).expect("a copy");
+            let error = CheckpointFile::open(&flipped).expect_err("a flipped byte");
+            assert!(error.is_rejection(), "byte {at}: {error}");
+            bytes[at] ^= mask;
+            tried += 1;
+        }
+    }
+    assert!(tried > 10_000, "{tried} flips");
+}
+
+#[test]
+fn cut_lengthened_and_foreign_files_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorded = Recorded::new("sieve", b"200");
+    let path = folder.path().join("whole");
+    drop(write(&recorded, &path));
+    let bytes = fs::read(&path).expect("the file");
+    let other = folder.path().join("other");
+    let refused = |bytes: &[u8]| {
+        fs::write(&other, bytes).expect("a copy");
+        let error = CheckpointFile::open(&other).expect_err("not the file");
+        assert!(error.is_rejection(), "{error}");
+        error
+    };
+    for length in (0..bytes.len())
+        .step_by(509)
+        .chain([bytes.len() - 1, bytes.len() - 4096])
+    {
+        refused(&bytes[..length]);
+    }
+    refused(&[bytes.as_slice(), &[0]].concat());
+    refused(&[bytes.as_slice(), &[0; 4096]].concat());
+    refused(&[bytes.as_slice(), bytes.as_slice()].concat());
+    let foreign = refused(&Guest::named("sieve").elf());
+    assert!(matches!(foreign, StoreError::Magic { .. }), "{foreign}");
+    let mut newer = bytes.clone();
+    newer[12] = 99;
+    assert!(matches!(
+        refused(&newer),
+        StoreError::Version { actual: 99, .. }
+    ));
+    let missing = CheckpointFile::open(&folder.path().join("missing")).expect_err("nothing");
+    assert!(!missing.is_rejection(), "{missing}");
+}
+
+#[test]
+fn parts_of_two_files_do_not_make_a_third() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = [folder.path().join("a"), folder.path().join("b")];
+    drop(write(&Recorded::new("quicksort", b"40 7"), &paths[0]));
+    drop(write(&Recorded::new("quicksort", b"40 8"), &paths[1]));
+    let files = paths.map(|path| fs::read(path).expect("a file"));
+    let mixed = folder.path().join("mixed");
+    let length = files[0].len().min(files[1].len());
+    for at in (4096..length).step_by(4096) {
+        if files[0][at..at + 4096] == files[1][at..at + 4096] {
+            continue;
+        }
+        let mut bytes = files[0].clone();
+        bytes[at..at + 4096].copy_from_slice(&files[1][at..at + 4096]);
+        fs::write(&mixed, &bytes).expect("a copy");
+        CheckpointFile::open(&mixed).expect_err("a part of another run");
+    }
+}
+
+#[test]
+fn an_unfinished_run_leaves_no_file_and_spoils_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("checkpoints");
+    fs::write(&path, b"precious").expect("an older file");
+    let program = Program::from_elf(&Guest::named("sieve").elf()).expect("a guest");
+    let limits = Limits {
+        cycles_max: 10 * INTERVAL,
+        ..Limits::default()
+    };
+    let pass = FastPass {
+        interval: INTERVAL,
+        limits,
+        ..FastPass::default()
+    };
+    let input = b"100000";
+    let mut writer =
+        CheckpointWriter::create(&path, &pass.identity(&program, input), input).expect("a writer");
+    let error = fast_pass(&program, input, &pass, Some(&mut writer), &mut DiscardText);
+    assert!(matches!(error, Err(PassError::Trap(_))));
+    drop(writer);
+    assert_eq!(fs::read(&path).expect("the older file"), b"precious");
+    assert_eq!(files_in(folder.path()), 1, "no temporary file is left");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let recorded = Recorded::new("sieve", b"200");
+    let identity = FastPass::default().identity(&recorded.program, &recorded.input);
+    let path = Path::new("no/such/folder/checkpoints");
+    let error = CheckpointWriter::create(path, &identity, &recorded.input)
+        .err()
+        .expect("no folder");
+    assert!(matches!(error, StoreError::Io { .. }), "{error}");
+    assert!(error.to_string().contains("no/such/folder"), "{error}");
+}
