@@ -74,19 +74,18 @@ impl<'a> StreamingOracle<'a> {
         Duration::from_nanos(nanos / self.options.workers() as u64)
     }
 
-    /// Splits `[0, 2^num_vars)` into ranges, real rows and padding apart: a padding row costs less,
-    /// so each worker gets its share of both.
-    fn ranges(&self, align_log2: usize, workers: usize) -> Vec<[Range<u64>; 2]> {
+    /// Worker `index`'s two ranges of `[0, 2^num_vars)`, real rows and padding apart: a padding row
+    /// costs less, so each worker gets its share of both.
+    fn ranges(&self, align_log2: usize, index: usize) -> [Range<u64>; 2] {
         let unit = (self.options.chunk_rows as u64).max(1 << align_log2.min(self.num_vars));
         let units = (1u64 << self.num_vars) / unit;
         let real = self.run.rows().div_ceil(unit);
-        let share = |first: u64, count: u64, index: usize| {
-            let at = |index: usize| first + count * index as u64 / workers as u64;
+        let workers = self.options.workers() as u64;
+        let share = |first: u64, count: u64| {
+            let at = |index: usize| first + count * index as u64 / workers;
             at(index) * unit..at(index + 1) * unit
         };
-        (0..workers)
-            .map(|index| [share(0, real, index), share(real, units - real, index)])
-            .collect()
+        [share(0, real), share(real, units - real)]
     }
 }
 
@@ -119,12 +118,11 @@ impl PolynomialOracle for StreamingOracle<'_> {
         check_columns(set)?;
         let mut guard = lock(&self.workers);
         let workers: &mut Vec<Box<dyn RangeReplay>> = &mut guard;
-        let ranges = self.ranges(align_log2, workers.len());
         self.sweeps.fetch_add(1, Ordering::Relaxed);
-        let work = |(worker, ranges): (&mut Box<dyn RangeReplay>, [Range<u64>; 2])| {
+        let work = |(index, worker): (usize, &mut Box<dyn RangeReplay>)| {
             let sweep_start = Instant::now();
             let mut accumulate_nanos = 0;
-            let parts = ranges.map(|range| {
+            let parts = self.ranges(align_log2, index).map(|range| {
                 if range.is_empty() {
                     return Ok(None);
                 }
@@ -141,19 +139,29 @@ impl PolynomialOracle for StreamingOracle<'_> {
             self.replay_nanos.fetch_add(replay_nanos, Ordering::Relaxed);
             parts
         };
-        let parts: Vec<[Result<Option<A>, OracleError>; 2]> = match self.options.pool {
-            None => workers.iter_mut().zip(ranges).map(work).collect(),
-            Some(pool) => pool.install(|| workers.par_iter_mut().zip(ranges).map(work).collect()),
+        let merge = |low: Option<A>, high: Option<A>| match (low, high) {
+            (Some(low), Some(high)) => Some(combine(low, high)),
+            (low, high) => low.or(high),
         };
-        let (real, padding): (Vec<_>, Vec<_>) = parts.into_iter().map(|[a, b]| (a, b)).unzip();
-        let mut total: Option<A> = None;
-        for part in real.into_iter().chain(padding) {
-            total = match (total, part?) {
-                (Some(total), Some(part)) => Some(combine(total, part)),
-                (total, part) => total.or(part),
-            };
+        let (mut real, mut padding) = (None, None);
+        let mut add = |[real_part, padding_part]: [Result<Option<A>, OracleError>; 2]| {
+            real = merge(real.take(), real_part?);
+            padding = merge(padding.take(), padding_part?);
+            Ok::<_, OracleError>(())
+        };
+        match self.options.pool {
+            None => workers
+                .iter_mut()
+                .enumerate()
+                .map(work)
+                .try_for_each(&mut add)?,
+            Some(pool) => {
+                let parts: Vec<_> =
+                    pool.install(|| workers.par_iter_mut().enumerate().map(work).collect());
+                parts.into_iter().try_for_each(&mut add)?;
+            }
         }
-        Ok(total.unwrap_or_else(identity))
+        Ok(merge(real, padding).unwrap_or_else(identity))
     }
 
     fn evaluate_index(&self, column: ColumnId, row: u64) -> Result<u32, OracleError> {
