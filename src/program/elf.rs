@@ -263,7 +263,11 @@ fn segment(bytes: &[u8], index: usize, header: &ProgramHeader) -> Result<Segment
     let executable = header.p_flags & abi::PF_X != 0;
     let segment = Segment {
         address,
-        file: bytes[offset..offset + file_bytes as usize].to_vec(),
+        // A segment without file bytes may have any offset.
+        file: bytes
+            .get(offset..offset + file_bytes as usize)
+            .unwrap_or_default()
+            .to_vec(),
         memory_bytes,
         writable,
         executable,

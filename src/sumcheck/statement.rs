@@ -155,6 +155,7 @@ impl Statement {
                 FACTOR_COUNT_MAX,
             )?;
         }
+        count("columns", self.columns().count(), ColumnId::COUNT_MAX)?;
         let (actual, min) = (self.eval_points, self.round_degree() + 1);
         if !(min..=EVAL_POINTS_MAX).contains(&actual) {
             return Err(StatementError::EvalPoints { actual, min });
@@ -165,6 +166,42 @@ impl Statement {
                 count: column_count,
             }),
             None => Ok(()),
+        }
+    }
+
+    /// The statement as a formula for people; columns as `names` call them.
+    #[must_use]
+    pub fn describe(&self, names: &[&str]) -> String {
+        let name = |id: &ColumnId| names.get(id.index()).copied().unwrap_or("?");
+        let form = |form: &LinearForm| match form.as_column() {
+            Some(id) => name(&id).to_owned(),
+            None => {
+                let term = |(id, value): &(ColumnId, i32)| format!("{value} {}", name(id));
+                let constant = (form.constant != 0 || form.terms.is_empty())
+                    .then(|| form.constant.to_string());
+                let terms: Vec<String> = form.terms.iter().map(term).chain(constant).collect();
+                format!("({})", terms.join(" + "))
+            }
+        };
+        let product = |product: &Product| {
+            let coefficient = (product.coefficient != 1).then(|| product.coefficient.to_string());
+            let factors = product.factors.iter().map(form);
+            coefficient
+                .into_iter()
+                .chain(factors)
+                .collect::<Vec<_>>()
+                .join(" * ")
+        };
+        let products = self
+            .products
+            .iter()
+            .map(product)
+            .collect::<Vec<_>>()
+            .join(" + ");
+        match (self.eq, self.products.len()) {
+            (false, _) => format!("sum over rows of {products}"),
+            (true, 1) => format!("sum over rows of eq(tau, row) * {products}"),
+            (true, _) => format!("sum over rows of eq(tau, row) * ({products})"),
         }
     }
 

@@ -132,18 +132,7 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn statement(&self) -> String {
-        let names: Vec<&str> = self
-            .options
-            .product
-            .iter()
-            .map(|c| Column::name(*c))
-            .collect();
-        let eq = if self.options.eq {
-            "eq(tau, row) * "
-        } else {
-            ""
-        };
-        format!("sum over rows of {eq}{}", names.join(" * "))
+        self.proof.statement.describe(Column::NAMES)
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {

@@ -9,6 +9,7 @@ use tracelane::limits::INTERVAL_CYCLES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::Run;
 use tracelane::sumcheck::{Proof, VerifyError, verify as verify_rounds};
+use tracelane::trace::columns::Column;
 use tracelane::vm::DiscardText;
 use tracelane_kernels::Kernels;
 
@@ -62,6 +63,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         error => rejected(error.to_string()),
     })?;
 
+    let statement = proof.statement.describe(Column::NAMES);
     let (sum, total) = (verified.claimed_sum(), phases.total());
     if options.json {
         return format::print_json(&json!({
@@ -70,6 +72,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
             "accepted": true,
             "total_num_cycles": result.cycles,
             "exit_code": result.exit_code,
+            "statement": statement,
             "claimed_sum": sum.to_string(),
             "program_digest": format::hex(&instance.program_digest),
             "input_digest": format::hex(&instance.input_digest),
@@ -81,6 +84,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         ("cycles", format::count(result.cycles)),
         ("exit code", result.exit_code.to_string()),
         ("output digest", format::hex(&instance.output_digest)),
+        ("statement", statement),
         ("sum", sum.to_string()),
         ("total", format::seconds(total)),
         ("verdict", "proof accepted".to_owned()),
