@@ -1,0 +1,492 @@
+//! The command as scripts see it: output, files and exit codes, on good input and bad.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A folder for one test's files.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        fs::write(self.path(name), bytes).expect("a file");
+        self.path(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("the folder");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+}
+
+fn guest(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../guests/bin")
+        .join(name)
+        .with_extension("elf")
+}
+
+fn tracelane<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracelane"));
+    command.args(arguments).output().expect("the command")
+}
+
+/// Words separated by spaces; paths are put in for `{}` in order.
+fn line(words: &str, paths: &[&Path]) -> Output {
+    let mut paths = paths.iter();
+    let arguments: Vec<String> = words
+        .split(' ')
+        .map(|word| match word {
+            "{}" => paths.next().expect("a path").to_string_lossy().into_owned(),
+            word => word.to_owned(),
+        })
+        .collect();
+    assert!(paths.next().is_none(), "every path is used");
+    tracelane(&arguments)
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn succeeds(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    stdout(output)
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&succeeds(output)).expect("one JSON object")
+}
+
+/// The one line that explains an exit with `code`.
+fn fails(output: &Output, code: i32) -> String {
+    let message = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    let own: Vec<&str> = message
+        .lines()
+        .filter(|line| line.starts_with("tracelane: "))
+        .collect();
+    assert_eq!(own.len(), 1, "one line: {message}");
+    assert!(!message.contains("panicked"), "{message}");
+    own[0].to_owned()
+}
+
+#[test]
+fn run_gives_stdout_to_the_guest_and_saves_what_it_published() {
+    let desk = Desk::new();
+    let (input, output) = (desk.file("abc", b"abc"), desk.path("digest"));
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let run = line(
+        "run {} --input {} --output {}",
+        &[&guest("sha256"), &input, &output],
+    );
+    assert_eq!(succeeds(&run), format!("{digest}\n"));
+    assert!(stderr(&run).contains("cycles"));
+    let published = fs::read(output).expect("the output");
+    assert_eq!(
+        published
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+        digest
+    );
+}
+
+#[test]
+fn count_reports_the_same_figures_every_time() {
+    let desk = Desk::new();
+    let input = desk.file("input", b"1000 7");
+    let report = |words: &str| {
+        let mut report = json(&line(words, &[&guest("quicksort"), &input]));
+        let duration = report["execution_duration"].take();
+        assert!(duration["secs"].is_u64() && duration["nanos"].is_u64());
+        report
+    };
+    let first = report("count {} --input {} --json");
+    assert!(
+        first["total_num_cycles"]
+            .as_u64()
+            .is_some_and(|cycles| cycles > 50_000)
+    );
+    assert_eq!(first["exit_code"], 0);
+    assert_eq!(first["success"], true);
+    for digest in ["program_digest", "input_digest", "output_digest"] {
+        assert_eq!(first[digest].as_str().map(str::len), Some(64), "{digest}");
+    }
+    assert_eq!(report("run {} --input {} --json"), first);
+    assert_eq!(
+        report("count {} --input {} --json --guest-memory paged"),
+        first
+    );
+    let text = succeeds(&line("count {} --input {}", &[&guest("quicksort"), &input]));
+    assert!(
+        text.lines().any(|line| line.starts_with("cycles ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn checkpoint_inspect_rows() {
+    let desk = Desk::new();
+    let (input, file) = (desk.file("input", b"300"), desk.path("checkpoints"));
+    let elf = guest("sieve");
+    let words = "checkpoint {} --input {} -o {} --interval 500 --json";
+    let made = json(&line(words, &[&elf, &input, &file]));
+    let described = json(&line("inspect {} --json", &[&file]));
+    for field in [
+        "total_num_cycles",
+        "checkpoints",
+        "interval",
+        "file_bytes",
+        "input_digest",
+    ] {
+        assert_eq!(made[field], described[field], "{field}");
+    }
+    let cycles = described["total_num_cycles"].as_u64().expect("a count");
+    assert_eq!(described["checkpoints"], cycles.div_ceil(500) + 1);
+    assert!(succeeds(&line("inspect {}", &[&file])).contains("checkpoints"));
+
+    let csv = succeeds(&line(
+        "rows {} --elf {} --range .. --format csv",
+        &[&file, &elf],
+    ));
+    let mut lines = csv.lines();
+    let head = "cycle,pc,pc_index,rs1_value,rs2_value,rd_before,rd_after,memory_address,\
+                memory_before,memory_after,next_pc";
+    assert_eq!(lines.next(), Some(head));
+    let rows: Vec<Vec<u64>> = lines
+        .map(|line| {
+            line.split(',')
+                .map(|value| value.parse().expect("a number"))
+                .collect()
+        })
+        .collect();
+    assert_eq!(rows.len() as u64, cycles);
+    for (index, pair) in rows.windows(2).enumerate() {
+        assert_eq!(pair[0][0], index as u64, "cycle");
+        assert_eq!(pair[0][10], pair[1][1], "next_pc is the next row's pc");
+    }
+    let part = succeeds(&line(
+        "rows {} --elf {} --input {} --range 990..1010 --format csv --chunk-rows 8",
+        &[&file, &elf, &input],
+    ));
+    let expected: Vec<&str> = csv
+        .lines()
+        .take(1)
+        .chain(csv.lines().skip(991).take(20))
+        .collect();
+    assert_eq!(part.lines().collect::<Vec<_>>(), expected);
+    let few = json(&line(
+        "rows {} --elf {} --range 5..7 --columns next_pc,rd_after --format json",
+        &[&file, &elf],
+    ));
+    assert_eq!(few.as_array().map(Vec::len), Some(2));
+    assert_eq!(few[0]["cycle"], 5);
+    assert_eq!(few[0]["next_pc"], few[1]["pc"]);
+    let table = succeeds(&line("rows {} --elf {} --range 0..3", &[&file, &elf]));
+    assert_eq!(table.lines().count(), 4);
+    let none = json(&line(
+        "rows {} --elf {} --range 3..3 --json",
+        &[&file, &elf],
+    ));
+    assert_eq!(none, Value::Array(Vec::new()));
+}
+
+#[test]
+fn prove_and_verify_agree_whatever_the_options() {
+    let desk = Desk::new();
+    let input = desk.file("input", b"Some text to digest.");
+    let elf = guest("sha256");
+    let mut proofs = Vec::new();
+    let options = [
+        "--threads 1",
+        "--threads 3 --interval 100",
+        "--threads 2 --interval 2^20 --chunk-rows 64 --guest-memory paged",
+    ];
+    for (index, options) in options.into_iter().enumerate() {
+        let proof = desk.path(&format!("proof{index}"));
+        let words = format!("prove {{}} --input {{}} -o {{}} --json {options}");
+        let report = json(&line(&words, &[&elf, &input, &proof]));
+        assert_eq!(report["accepted"], true);
+        assert!(report["witness_share_percent"].is_f64());
+        for phase in ["load", "execute", "prove", "verify"] {
+            assert!(report["phases"][phase].is_object(), "{phase}");
+        }
+        proofs.push(fs::read(proof).expect("a proof"));
+    }
+    assert!(proofs.iter().all(|proof| *proof == proofs[0]), "one proof");
+    let proof = desk.path("proof0");
+    let verified = json(&line(
+        "verify {} --elf {} --input {} --json",
+        &[&proof, &elf, &input],
+    ));
+    assert_eq!(verified["accepted"], true);
+    let text = succeeds(&line(
+        "verify {} --elf {} --input {}",
+        &[&proof, &elf, &input],
+    ));
+    assert!(
+        text.contains("proof accepted") && text.contains("rs1_value * rs2_value"),
+        "{text}"
+    );
+
+    let text = succeeds(&line("prove {} --input {}", &[&elf, &input]));
+    for field in [
+        "exit code",
+        "cycles",
+        "checkpoints",
+        "checkpoint bytes",
+        "sweeps",
+        "execute",
+        "witness share",
+        "peak memory",
+        "proof accepted",
+    ] {
+        assert!(text.contains(field), "{field} in: {text}");
+    }
+    // What the guest wrote comes first.
+    assert_eq!(text.lines().next().map(str::len), Some(64), "{text}");
+    let other = line(
+        "prove {} --input {} --product rd_after,memory_before,pc --eq --checkpoints {}",
+        &[&elf, &input, &desk.path("kept")],
+    );
+    succeeds(&other);
+    succeeds(&line("inspect {}", &[&desk.path("kept")]));
+}
+
+#[test]
+fn proofs_that_do_not_hold_are_rejected_with_code_4() {
+    let desk = Desk::new();
+    let (input, other) = (desk.file("input", b"100"), desk.file("other", b"101"));
+    let (elf, proof) = (guest("sieve"), desk.path("proof"));
+    succeeds(&line("prove {} --input {} -o {}", &[&elf, &input, &proof]));
+    let bytes = fs::read(&proof).expect("a proof");
+    let spoiled = desk.path("spoiled");
+    for at in (0..bytes.len()).step_by(41) {
+        let mut copy = bytes.clone();
+        copy[at] ^= 0x10;
+        fs::write(&spoiled, copy).expect("a copy");
+        let message = fails(
+            &line("verify {} --elf {} --input {}", &[&spoiled, &elf, &input]),
+            4,
+        );
+        assert!(message.contains("spoiled"), "{message}");
+    }
+    for length in [0, 7, 100, bytes.len() - 1] {
+        fs::write(&spoiled, &bytes[..length]).expect("a copy");
+        fails(
+            &line("verify {} --elf {} --input {}", &[&spoiled, &elf, &input]),
+            4,
+        );
+    }
+    let another = fails(
+        &line(
+            "verify {} --elf {} --input {}",
+            &[&proof, &guest("btree"), &input],
+        ),
+        4,
+    );
+    assert!(another.contains("another program"), "{another}");
+    let another = fails(
+        &line("verify {} --elf {} --input {}", &[&proof, &elf, &other]),
+        4,
+    );
+    assert!(another.contains("another input"), "{another}");
+    fails(&line("verify {} --elf {}", &[&proof, &elf]), 4);
+    fails(
+        &line(
+            "verify {} --elf {} --input {}",
+            &[&desk.path("none"), &elf, &input],
+        ),
+        2,
+    );
+}
+
+#[test]
+fn checkpoint_files_that_do_not_fit_are_rejected_with_code_4() {
+    let desk = Desk::new();
+    let (input, other) = (desk.file("input", b"100"), desk.file("other", b"101"));
+    let (elf, file) = (guest("sieve"), desk.path("file"));
+    succeeds(&line(
+        "checkpoint {} --input {} -o {} --interval 1000",
+        &[&elf, &input, &file],
+    ));
+    let rows = "rows {} --elf {} --range 0..4";
+    succeeds(&line(rows, &[&file, &elf]));
+    assert!(fails(&line(rows, &[&file, &guest("btree")]), 4).contains("another program"));
+    let words = "rows {} --elf {} --input {} --range 0..4";
+    assert!(fails(&line(words, &[&file, &elf, &other]), 4).contains("another input"));
+    let bytes = fs::read(&file).expect("the file");
+    let spoiled = desk.path("spoiled");
+    for at in [0, 13, 100, 4096, bytes.len() / 2, bytes.len() - 1] {
+        let mut copy = bytes.clone();
+        copy[at] ^= 1;
+        fs::write(&spoiled, copy).expect("a copy");
+        fails(&line("inspect {}", &[&spoiled]), 4);
+        fails(&line(rows, &[&spoiled, &elf]), 4);
+    }
+    fs::write(&spoiled, &bytes[..bytes.len() - 4096]).expect("a copy");
+    assert!(fails(&line("inspect {}", &[&spoiled]), 4).contains("incomplete"));
+    fails(&line("inspect {}", &[&elf]), 4);
+    fails(&line("inspect {}", &[&desk.path("none")]), 2);
+    fails(
+        &line("rows {} --elf {} --range 0..100000000", &[&file, &elf]),
+        2,
+    );
+}
+
+#[test]
+fn guests_that_fail_give_code_1_and_leave_no_file() {
+    let desk = Desk::new();
+    let (bad, long) = (desk.file("bad", b"none"), desk.file("long", b"1000000"));
+    let elf = guest("sieve");
+    let before = desk.names();
+    let run = line("run {} --input {}", &[&elf, &bad]);
+    assert!(fails(&run, 1).contains("exit code 1"));
+    assert!(
+        stderr(&run).contains("a number is missing"),
+        "the guest's own words"
+    );
+    let proof = desk.path("proof");
+    fails(&line("prove {} --input {} -o {}", &[&elf, &bad, &proof]), 1);
+    for command in ["prove", "checkpoint"] {
+        let words = format!("{command} {{}} --input {{}} -o {{}} --max-cycles 5000");
+        let message = fails(&line(&words, &[&elf, &long, &proof]), 1);
+        assert!(
+            message.contains("cycle limit") && message.contains("--max-cycles"),
+            "{message}"
+        );
+        let words = format!("{command} {{}} --input {{}} -o {{}} --max-memory 32KiB");
+        let message = fails(&line(&words, &[&elf, &long, &proof]), 1);
+        assert!(
+            message.contains("memory limit") && message.contains("--max-memory"),
+            "{message}"
+        );
+    }
+    assert_eq!(desk.names(), before, "nothing was written");
+    let report = line(
+        "count {} --input {} --json --max-cycles 5000",
+        &[&elf, &long],
+    );
+    fails(&report, 1);
+    let report: Value = serde_json::from_str(&stdout(&report)).expect("one JSON object");
+    assert_eq!(report["success"], false);
+    assert!(
+        report["crashed"]["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("cycle limit"))
+    );
+}
+
+#[test]
+fn bad_arguments_and_unreadable_files_give_code_2() {
+    let desk = Desk::new();
+    let (elf, none) = (guest("sieve"), desk.path("none"));
+    assert!(fails(&line("run {}", &[&none]), 2).contains("none"));
+    assert!(fails(&line("run {} --input {}", &[&elf, &none]), 2).contains("none"));
+    assert!(fails(&line("run {}", &[&desk.file("text", b"no ELF")]), 2).contains("ELF"));
+    let truncated = fs::read(&elf).expect("the guest");
+    fails(&line("prove {}", &[&desk.file("cut", &truncated[..60])]), 2);
+    let folder = desk.path("no").join("such");
+    fails(
+        &line("checkpoint {} -o {}", &[&elf, &folder.join("file")]),
+        2,
+    );
+    for words in [
+        "run",
+        "run a b",
+        "frobnicate",
+        "count x --max-cycles many",
+        "checkpoint x -o y --interval 0",
+        "prove x --product rs1_value,colour",
+        "prove x --chunk-rows 3",
+        "prove x --threads 0",
+        "rows x --elf y --range 7",
+        "rows x --elf y --range 9..7",
+    ] {
+        let output = tracelane(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{words}: {}",
+            stderr(&output)
+        );
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{words}"
+        );
+    }
+    let unknown = tracelane(&["prove", "x", "--product", "colour"]);
+    assert!(
+        stderr(&unknown).contains("rs1_value"),
+        "names what there is: {}",
+        stderr(&unknown)
+    );
+}
+
+#[test]
+fn an_older_file_survives_a_run_that_fails() {
+    let desk = Desk::new();
+    let (long, kept) = (
+        desk.file("long", b"1000000"),
+        desk.file("kept", b"precious"),
+    );
+    let elf = guest("sieve");
+    fails(
+        &line(
+            "checkpoint {} --input {} -o {} --max-cycles 900",
+            &[&elf, &long, &kept],
+        ),
+        1,
+    );
+    fails(
+        &line(
+            "prove {} --input {} -o {} --max-cycles 900",
+            &[&elf, &long, &kept],
+        ),
+        1,
+    );
+    assert_eq!(fs::read(kept).expect("the file"), b"precious");
+}
+
+#[test]
+fn help_documents_the_exit_codes() {
+    let help = succeeds(&tracelane(&["--help"]));
+    for part in [
+        "Exit codes",
+        "0 good",
+        "1 the guest failed",
+        "4 a proof or checkpoint file",
+    ] {
+        assert!(
+            help.split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .contains(part),
+            "{part}"
+        );
+    }
+}
