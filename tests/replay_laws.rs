@@ -165,11 +165,13 @@ proptest! {
     }
 }
 
+type Tamper = fn(&mut CheckpointState);
+
 /// Checkpoints of which one says something else.
 struct Tampered<'a> {
     store: &'a MemoryStore,
     index: usize,
-    tamper: fn(&mut CheckpointState),
+    tamper: Tamper,
 }
 
 impl CheckpointSource for Tampered<'_> {
@@ -205,7 +207,7 @@ fn a_replay_ends_exactly_on_the_next_checkpoint() {
     let recorded = Recorded::new("btree", b"12 5");
     let store = recorded.checkpoints(256);
     let last = store.count() - 1;
-    let tampers: [(&str, fn(&mut CheckpointState)); 5] = [
+    let tampers: [(&str, Tamper); 5] = [
         ("pc", |state| state.pc ^= 4),
         ("registers", |state| state.registers[2] ^= 1),
         ("text length", |state| state.text_bytes += 1),

@@ -23,6 +23,9 @@ use tracelane::trace::columns::{Column, ColumnId};
 use tracelane::transcript::{SpongeTranscript, Transcript};
 use tracelane_kernels::{Goldilocks2, Kernels};
 
+/// One alteration.
+type Change<T> = fn(&mut T);
+
 struct Case {
     recorded: Recorded,
     store: MemoryStore,
@@ -171,7 +174,7 @@ fn a_proof_over_other_columns_is_refused_by_the_oracle() {
 fn a_proof_about_something_else_is_refused() {
     let case = Case::new();
     let honest = case.proof(true);
-    let changes: [(&str, fn(&mut PublicInstance)); 6] = [
+    let changes: [(&str, Change<PublicInstance>); 6] = [
         ("program", |instance| instance.program_digest[0] ^= 1),
         ("input", |instance| instance.input_digest[31] ^= 1),
         ("output", |instance| instance.output_digest[7] ^= 1),
@@ -222,7 +225,7 @@ fn a_proof_of_another_statement_is_no_proof_of_this_one() {
 fn rounds_values_and_openings_must_be_as_many_as_they_should() {
     let case = Case::new();
     let honest = case.proof(false);
-    let changes: [fn(&mut Proof<Fr>); 6] = [
+    let changes: [Change<Proof<Fr>>; 6] = [
         |proof| proof.rounds.truncate(1),
         |proof| proof.rounds.push(proof.rounds[0].clone()),
         |proof| proof.rounds[3].truncate(1),
