@@ -45,7 +45,7 @@ pub struct Spec {
     pub pc: u32,
     pub memory: BTreeMap<u32, u8>,
     /// Executable addresses.
-    pub text: Vec<Range<u64>>,
+    pub text: Range<u64>,
     /// Addresses that may be read only.
     pub read_only: Vec<Range<u64>>,
     pub tohost: Option<u32>,
@@ -81,7 +81,7 @@ impl Spec {
             registers: [0; 32],
             pc: base,
             memory: BTreeMap::new(),
-            text: vec![u64::from(base)..u64::from(base) + 4 * words.len() as u64],
+            text: u64::from(base)..u64::from(base) + 4 * words.len() as u64,
             read_only: Vec::new(),
             tohost: None,
             text_output: Vec::new(),
@@ -126,7 +126,7 @@ impl Spec {
 
     fn execute(&mut self) -> Result<(Row, Option<u32>), Refusal> {
         let pc = self.pc;
-        if !inside(&self.text, pc) {
+        if !self.text.contains(&pc.into()) {
             return Err(("FetchOutsideText", Some(pc)));
         }
         let word = self.get(pc, 4);
@@ -278,7 +278,7 @@ impl Spec {
             refuse("MisalignedStore")
         } else if address < 4096 {
             refuse("NullAddress")
-        } else if inside(&self.text, address) {
+        } else if self.text.contains(&address.into()) {
             refuse("StoreToText")
         } else if inside(&self.read_only, address) {
             refuse("StoreToReadOnly")
