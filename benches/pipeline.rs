@@ -15,7 +15,7 @@ use tracelane::checkpoint::MemoryStore;
 use tracelane::limits::CHUNK_ROWS;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
-use tracelane::sumcheck::{Statement, SumCheckProver};
+use tracelane::sumcheck::{Schedule, Statement, SumCheckProver};
 use tracelane::trace::chunk::Chunk;
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::trace::record::record;
@@ -160,15 +160,27 @@ fn proofs(criterion: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.throughput(Throughput::Elements(1 << oracle.num_vars()));
     let [a, b, c] = [Column::Rs1Value, Column::Rs2Value, Column::RdAfter].map(Column::id);
-    for (name, columns, eq) in [
+    let num_vars = oracle.num_vars();
+    let statements = [
         ("2 columns", vec![a, b], false),
         ("3 columns with eq", vec![a, b, c], true),
-    ] {
+    ];
+    for (name, columns, eq) in statements {
         let statement = Statement::product(&columns, eq);
-        let prover = SumCheckProver::<Fr>::for_statement(oracle.num_vars(), statement);
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| prover.prove_actual(&oracle).expect("an honest prover"));
-        });
+        let prover = SumCheckProver::<Fr>::for_statement(num_vars, statement);
+        let schedules = [
+            ("windows", prover.clone()),
+            (
+                "a sweep a round",
+                prover.clone().with_schedule(Schedule::per_round(num_vars)),
+            ),
+            ("in memory", prover.with_schedule(Schedule::in_memory())),
+        ];
+        for (schedule, prover) in schedules {
+            group.bench_function(format!("{name}, {schedule}"), |bencher| {
+                bencher.iter(|| prover.prove_actual(&oracle).expect("an honest prover"));
+            });
+        }
     }
     group.finish();
 }

@@ -95,7 +95,7 @@ fn the_peak_of_a_proof_follows_the_square_root_of_the_trace() {
     );
     // Two field elements of 32 bytes a row of the square root, twice while a variable is bound, and
     // as much again for weights: what the square root may add.
-    let root_bytes = 8 * 32u64 << large_log2.div_ceil(2);
+    let root_bytes = (8 * 32u64) << large_log2.div_ceil(2);
     let grown = large.bytes_max.saturating_sub(small.bytes_max);
     assert!(
         grown <= root_bytes,

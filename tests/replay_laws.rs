@@ -214,6 +214,18 @@ fn a_replay_ends_exactly_on_the_next_checkpoint() {
         ("memory", |state| state.dirty_digest[31] ^= 1),
         ("cycle", |state| state.cycle += 1),
     ];
+    for (expected, tamper) in &tampers[..3] {
+        let tampered = Tampered {
+            store: &store,
+            index: 0,
+            tamper: *tamper,
+        };
+        let error = Run::new(&recorded.program, &tampered).err();
+        let Some(ReplayError::Boundary { what, .. }) = error else {
+            panic!("a first checkpoint with another {expected}")
+        };
+        assert_eq!(what, *expected);
+    }
     for index in 1..=last {
         let rows = 256 * (index as u64 - 1)..(256 * index as u64).min(recorded.result.cycles);
         for (expected, tamper) in tampers {

@@ -39,7 +39,7 @@ pub enum ReplayError {
     },
     /// A replayed state differs from the checkpoint at the same cycle.
     #[error(
-        "replay of the interval before checkpoint {checkpoint} ends with other {what} than stored; make the checkpoints again"
+        "checkpoint {checkpoint} stores another {what} than the run has there; make the checkpoints again"
     )]
     Boundary {
         /// Index of the checkpoint.
@@ -129,7 +129,8 @@ impl<'a> Run<'a> {
     /// The run of `program` that `checkpoints` were taken from.
     ///
     /// # Errors
-    /// [`ReplayError::Program`] when they were taken from another one.
+    /// [`ReplayError::Program`] when they were taken from another one, [`ReplayError::Boundary`] when
+    /// the first of them is not the state before the first cycle.
     pub fn new(
         program: &'a Program,
         checkpoints: &'a dyn CheckpointSource,
@@ -142,6 +143,7 @@ impl<'a> Run<'a> {
                 expected: hex(expected),
             });
         }
+        check_first(program, checkpoints)?;
         Ok(Self {
             program,
             checkpoints,
@@ -165,6 +167,28 @@ impl<'a> Run<'a> {
     pub fn rows(&self) -> u64 {
         self.checkpoints.summary().cycles
     }
+}
+
+/// No replay ends on the first checkpoint, so nothing else would find out what it says.
+fn check_first(program: &Program, checkpoints: &dyn CheckpointSource) -> Result<(), ReplayError> {
+    let state = checkpoints.state(0);
+    let what = if state.cycle != 0 {
+        "cycle"
+    } else if state.pc != program.entry() {
+        "pc"
+    } else if state.registers != [0; 32] {
+        "registers"
+    } else if state.text_bytes != 0 {
+        "text length"
+    } else if checkpoints.changed_pages(0) != 0 {
+        "memory"
+    } else {
+        return Ok(());
+    };
+    Err(ReplayError::Boundary {
+        checkpoint: 0,
+        what,
+    })
 }
 
 /// A worker of either memory kind. The choice is made once; a call serves a whole range.
