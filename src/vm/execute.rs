@@ -121,28 +121,38 @@ fn run_block<M: GuestMemory, R: Recorder>(
         tohost,
         ..
     } = machine;
-    for (offset, op) in block.iter().enumerate() {
+    // Jumps and whatever else needs its own address stand last in their block: one place serves all.
+    let end = index + block.len() as u32;
+    let mut rest = block.iter();
+    let mut row = 0;
+    while let Some(op) = rest.next() {
+        // Where nothing is recorded, no register is spent on counting: a fault counts what is left.
+        macro_rules! offset {
+            () => {
+                if R::ROWS { row } else { block.len() - rest.len() - 1 }
+            };
+        }
         let (rd, rs1, rs2) = (usize::from(op.rd), usize::from(op.rs1), usize::from(op.rs2));
         let imm = op.imm;
 
         macro_rules! read_rs1 {
             () => {{
                 let value = registers[rs1];
-                recorder.rs1(offset, value);
+                recorder.rs1(offset!(), value);
                 value
             }};
         }
         macro_rules! read_rs2 {
             () => {{
                 let value = registers[rs2];
-                recorder.rs2(offset, value);
+                recorder.rs2(offset!(), value);
                 value
             }};
         }
         macro_rules! write_rd {
             ($value:expr) => {{
                 let value: u32 = $value;
-                recorder.rd(offset, registers[rd], value);
+                recorder.rd(offset!(), registers[rd], value);
                 registers[rd] = value;
             }};
         }
@@ -163,13 +173,13 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let address = registers[rs1].wrapping_add(imm);
                 if !address.is_multiple_of($width) || address < NULL_END {
                     let misaligned = TrapKind::MisalignedLoad { width: $width };
-                    return Some((offset, refused(address, $width, misaligned)));
+                    return Some((offset!(), refused(address, $width, misaligned)));
                 }
-                recorder.rs1(offset, registers[rs1]);
+                recorder.rs1(offset!(), registers[rs1]);
                 let $value = memory.$load(address);
                 if R::MEMORY {
                     let word = memory.load_u32(address & !3);
-                    recorder.memory(offset, address, word, word);
+                    recorder.memory(offset!(), address, word, word);
                 }
                 $finish
             }};
@@ -179,7 +189,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let (address, value) = (registers[rs1].wrapping_add(imm), registers[rs2]);
                 if !address.is_multiple_of($width) {
                     let misaligned = TrapKind::MisalignedStore { width: $width };
-                    return Some((offset, Ended::Fault(misaligned, Some(address))));
+                    return Some((offset!(), Ended::Fault(misaligned, Some(address))));
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
@@ -187,21 +197,21 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }
-                        Err(kind) => return Some((offset, Ended::Fault(kind, Some(address)))),
+                        Err(kind) => return Some((offset!(), Ended::Fault(kind, Some(address)))),
                     }
                 }
-                recorder.rs1(offset, registers[rs1]);
-                recorder.rs2(offset, value);
+                recorder.rs1(offset!(), registers[rs1]);
+                recorder.rs2(offset!(), value);
                 if R::MEMORY {
                     let before = memory.load_u32(address & !3);
                     memory.$store(address, value as $cast);
-                    recorder.memory(offset, address, before, memory.load_u32(address & !3));
+                    recorder.memory(offset!(), address, before, memory.load_u32(address & !3));
                 } else {
                     memory.$store(address, value as $cast);
                 }
                 // The page of the tohost word is never ready, so that plain stores don't ask this.
                 if $width == 4 && !ready && *tohost == Some(address) && value & 1 == 1 {
-                    return Some((offset, Ended::Exit(value >> 1)));
+                    return Some((offset!(), Ended::Exit(value >> 1)));
                 }
             }};
         }
@@ -269,28 +279,28 @@ fn run_block<M: GuestMemory, R: Recorder>(
             Kind::BranchMisaligned => {
                 let (a, b) = (read_rs1!(), read_rs2!());
                 if alu::taken(op.rd, a, b) {
-                    return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                    return Some((offset!(), Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
                 }
             }
             Kind::Jump => *next = imm,
             Kind::JumpLink => {
-                write_rd!(program.pc_of(index + offset as u32 + 1));
+                write_rd!(program.pc_of(end));
                 *next = imm;
             }
             Kind::JumpMisaligned => {
-                return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                return Some((offset!(), Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
             }
             Kind::JumpRegister | Kind::JumpRegisterLink => {
                 let target = registers[rs1].wrapping_add(imm) & !1;
                 if target & 2 != 0 {
                     return Some((
-                        offset,
+                        offset!(),
                         Ended::Fault(TrapKind::MisalignedFetch, Some(target)),
                     ));
                 }
                 read_rs1!();
                 if op.kind == Kind::JumpRegisterLink {
-                    write_rd!(program.pc_of(index + offset as u32 + 1));
+                    write_rd!(program.pc_of(end));
                 }
                 *next = program.index_of(target);
             }
@@ -301,24 +311,27 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let (after, exit) = match called {
                     Ok(Called::Return(value)) => (value, None),
                     Ok(Called::Exit(code)) => (before, Some(code)),
-                    Err((kind, address)) => return Some((offset, Ended::Fault(kind, address))),
+                    Err((kind, address)) => return Some((offset!(), Ended::Fault(kind, address))),
                 };
-                recorder.rs1(offset, registers[usize::from(A7)]);
-                recorder.rs2(offset, registers[usize::from(A2)]);
-                recorder.rd(offset, before, after);
+                recorder.rs1(offset!(), registers[usize::from(A7)]);
+                recorder.rs2(offset!(), registers[usize::from(A2)]);
+                recorder.rd(offset!(), before, after);
                 registers[usize::from(A0)] = after;
                 // An ecall is the last op of its block: nothing is left to run here.
-                return exit.map(|code| (offset, Ended::Exit(code)));
+                return exit.map(|code| (offset!(), Ended::Exit(code)));
             }
-            Kind::Ebreak => return Some((offset, Ended::Fault(TrapKind::Breakpoint, None))),
+            Kind::Ebreak => return Some((offset!(), Ended::Fault(TrapKind::Breakpoint, None))),
             Kind::Illegal => {
                 let kind = TrapKind::IllegalInstruction { word: imm };
-                return Some((offset, Ended::Fault(kind, None)));
+                return Some((offset!(), Ended::Fault(kind, None)));
             }
             Kind::Outside => {
-                let pc = program.pc_of(index + offset as u32);
-                return Some((offset, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
+                let pc = program.pc_of(end - 1);
+                return Some((offset!(), Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
             }
+        }
+        if R::ROWS {
+            row += 1;
         }
     }
     None

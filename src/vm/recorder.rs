@@ -23,6 +23,8 @@ pub trait Recorder {
     fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32);
     /// The first `rows` instructions of the block have retired; the next one is at `next_pc`.
     fn end_block(&mut self, rows: usize, next_pc: u32);
+    /// Whether rows are wanted at all.
+    const ROWS: bool = true;
     /// Whether words before and after memory accesses are wanted at all.
     const MEMORY: bool;
 }
@@ -32,6 +34,7 @@ pub trait Recorder {
 pub struct NoRecorder;
 
 impl Recorder for NoRecorder {
+    const ROWS: bool = false;
     const MEMORY: bool = false;
     #[inline(always)]
     fn begin_block(&mut self, _: u32, _: u32, _: usize) {}
