@@ -7,7 +7,7 @@
 use super::chunk::Chunk;
 use super::columns::{Column, ColumnSet};
 use crate::program::Program;
-use crate::vm::{DiscardText, GuestMemory, Machine, Recorder, Stop};
+use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
 
 /// The group of columns that hold source operands.
 pub const GROUP_SOURCES: u8 = 1;
@@ -105,47 +105,38 @@ fn ramp(values: &mut [u32], first: u32, step: u32) {
 }
 
 impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
-    const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
+    type Block<'b>
+        = ChunkBlock<'b, GROUPS>
+    where
+        Self: 'b;
 
     #[inline(always)]
-    fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize) {
-        let block = self.row..self.row + rows;
+    fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize) -> ChunkBlock<'_, GROUPS> {
+        let row = self.row;
         if self.set.contains(Column::PcIndex.id()) {
-            ramp(&mut self.pc_index[block.clone()], pc_index, 1);
+            ramp(&mut self.pc_index[row..][..rows], pc_index, 1);
         }
         if self.set.contains(Column::NextPc.id()) {
-            ramp(&mut self.next_pc[block], pc.wrapping_add(4), 4);
+            ramp(&mut self.next_pc[row..][..rows], pc.wrapping_add(4), 4);
         }
-    }
-
-    #[inline(always)]
-    fn rs1(&mut self, offset: usize, value: u32) {
-        if GROUPS & GROUP_SOURCES != 0 {
-            self.rs1_value[self.row + offset] = value;
+        // One length for all, so that one comparison per instruction serves every store.
+        macro_rules! block_of {
+            ($group:ident, $column:ident) => {
+                if GROUPS & $group != 0 {
+                    &mut self.$column[row..][..rows]
+                } else {
+                    &mut []
+                }
+            };
         }
-    }
-
-    #[inline(always)]
-    fn rs2(&mut self, offset: usize, value: u32) {
-        if GROUPS & GROUP_SOURCES != 0 {
-            self.rs2_value[self.row + offset] = value;
-        }
-    }
-
-    #[inline(always)]
-    fn rd(&mut self, offset: usize, before: u32, after: u32) {
-        if GROUPS & GROUP_DESTINATION != 0 {
-            self.rd_before[self.row + offset] = before;
-            self.rd_after[self.row + offset] = after;
-        }
-    }
-
-    #[inline(always)]
-    fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32) {
-        if GROUPS & GROUP_MEMORY != 0 {
-            self.memory_address[self.row + offset] = address;
-            self.memory_before[self.row + offset] = before;
-            self.memory_after[self.row + offset] = after;
+        ChunkBlock {
+            rs1_value: block_of!(GROUP_SOURCES, rs1_value),
+            rs2_value: block_of!(GROUP_SOURCES, rs2_value),
+            rd_before: block_of!(GROUP_DESTINATION, rd_before),
+            rd_after: block_of!(GROUP_DESTINATION, rd_after),
+            memory_address: block_of!(GROUP_MEMORY, memory_address),
+            memory_before: block_of!(GROUP_MEMORY, memory_before),
+            memory_after: block_of!(GROUP_MEMORY, memory_after),
         }
     }
 
@@ -155,6 +146,52 @@ impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
         *self.rows = self.row;
         if rows > 0 && self.set.contains(Column::NextPc.id()) {
             self.next_pc[self.row - 1] = next_pc;
+        }
+    }
+}
+
+/// The rows of one block.
+pub struct ChunkBlock<'a, const GROUPS: u8> {
+    rs1_value: &'a mut [u32],
+    rs2_value: &'a mut [u32],
+    rd_before: &'a mut [u32],
+    rd_after: &'a mut [u32],
+    memory_address: &'a mut [u32],
+    memory_before: &'a mut [u32],
+    memory_after: &'a mut [u32],
+}
+
+impl<const GROUPS: u8> BlockRecorder for ChunkBlock<'_, GROUPS> {
+    const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
+
+    #[inline(always)]
+    fn rs1(&mut self, offset: usize, value: u32) {
+        if GROUPS & GROUP_SOURCES != 0 {
+            self.rs1_value[offset] = value;
+        }
+    }
+
+    #[inline(always)]
+    fn rs2(&mut self, offset: usize, value: u32) {
+        if GROUPS & GROUP_SOURCES != 0 {
+            self.rs2_value[offset] = value;
+        }
+    }
+
+    #[inline(always)]
+    fn rd(&mut self, offset: usize, before: u32, after: u32) {
+        if GROUPS & GROUP_DESTINATION != 0 {
+            self.rd_before[offset] = before;
+            self.rd_after[offset] = after;
+        }
+    }
+
+    #[inline(always)]
+    fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32) {
+        if GROUPS & GROUP_MEMORY != 0 {
+            self.memory_address[offset] = address;
+            self.memory_before[offset] = before;
+            self.memory_after[offset] = after;
         }
     }
 }

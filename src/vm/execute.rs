@@ -12,7 +12,7 @@ use super::alu;
 use super::host::{self, Called, TextSink};
 use super::machine::{Machine, Stop};
 use super::memory::GuestMemory;
-use super::recorder::Recorder;
+use super::recorder::{BlockRecorder, Recorder};
 use super::trap::{Trap, TrapKind};
 use crate::isa::{A0, A1, A2, A7};
 use crate::limits::NULL_END;
@@ -51,11 +51,12 @@ pub fn execute<M: GuestMemory, R: Recorder>(
         };
         let rows = u64::from(length).min(left) as usize;
         let block = &ops[index as usize..][..rows];
-        recorder.begin_block(index, program.pc_of(index), rows);
+        let facts = recorder.begin_block(index, program.pc_of(index), rows);
         let mut next = index + rows as u32;
-        if let Some((offset, ended)) =
-            run_block(machine, program, block, index, &mut next, recorder, text)
-        {
+        let ended = run_block(machine, program, block, index, &mut next, facts, text);
+        if let Some((offset, ended)) = ended {
+            // Opaque, or the loop would carry along everything that is computed from it here.
+            let offset = std::hint::black_box(offset);
             let retired = offset + usize::from(matches!(ended, Ended::Exit(_)));
             index += retired as u32;
             left -= retired as u64;
@@ -105,13 +106,13 @@ fn refused(address: u32, width: u32, misaligned: TrapKind) -> Ended {
 /// Executes the ops of one block, `index` the first one's. Sets `next` where control goes elsewhere
 /// than behind the block; returns the offset of the op that ended the run, if one did.
 #[inline(always)]
-fn run_block<M: GuestMemory, R: Recorder>(
+fn run_block<M: GuestMemory, B: BlockRecorder>(
     machine: &mut Machine<M>,
     program: &Program,
     block: &[Op],
     index: u32,
     next: &mut u32,
-    recorder: &mut R,
+    mut recorder: B,
     text: &mut dyn TextSink,
 ) -> Option<(usize, Ended)> {
     let Machine {
@@ -123,36 +124,34 @@ fn run_block<M: GuestMemory, R: Recorder>(
     } = machine;
     // Jumps and whatever else needs its own address stand last in their block: one place serves all.
     let end = index + block.len() as u32;
-    let mut rest = block.iter();
-    let mut row = 0;
-    while let Some(op) = rest.next() {
-        // Where nothing is recorded, no register is spent on counting: a fault counts what is left.
-        macro_rules! offset {
-            () => {
-                if R::ROWS { row } else { block.len() - rest.len() - 1 }
-            };
-        }
+    // One counter for ops and rows: whatever else counted along would cost a register.
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "the counter is what rows are recorded under"
+    )]
+    for offset in 0..block.len() {
+        let op = block[offset];
         let (rd, rs1, rs2) = (usize::from(op.rd), usize::from(op.rs1), usize::from(op.rs2));
         let imm = op.imm;
 
         macro_rules! read_rs1 {
             () => {{
                 let value = registers[rs1];
-                recorder.rs1(offset!(), value);
+                recorder.rs1(offset, value);
                 value
             }};
         }
         macro_rules! read_rs2 {
             () => {{
                 let value = registers[rs2];
-                recorder.rs2(offset!(), value);
+                recorder.rs2(offset, value);
                 value
             }};
         }
         macro_rules! write_rd {
             ($value:expr) => {{
                 let value: u32 = $value;
-                recorder.rd(offset!(), registers[rd], value);
+                recorder.rd(offset, registers[rd], value);
                 registers[rd] = value;
             }};
         }
@@ -173,13 +172,13 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let address = registers[rs1].wrapping_add(imm);
                 if !address.is_multiple_of($width) || address < NULL_END {
                     let misaligned = TrapKind::MisalignedLoad { width: $width };
-                    return Some((offset!(), refused(address, $width, misaligned)));
+                    return Some((offset, refused(address, $width, misaligned)));
                 }
-                recorder.rs1(offset!(), registers[rs1]);
+                recorder.rs1(offset, registers[rs1]);
                 let $value = memory.$load(address);
-                if R::MEMORY {
+                if B::MEMORY {
                     let word = memory.load_u32(address & !3);
-                    recorder.memory(offset!(), address, word, word);
+                    recorder.memory(offset, address, word, word);
                 }
                 $finish
             }};
@@ -189,7 +188,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let (address, value) = (registers[rs1].wrapping_add(imm), registers[rs2]);
                 if !address.is_multiple_of($width) {
                     let misaligned = TrapKind::MisalignedStore { width: $width };
-                    return Some((offset!(), Ended::Fault(misaligned, Some(address))));
+                    return Some((offset, Ended::Fault(misaligned, Some(address))));
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
@@ -197,21 +196,21 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }
-                        Err(kind) => return Some((offset!(), Ended::Fault(kind, Some(address)))),
+                        Err(kind) => return Some((offset, Ended::Fault(kind, Some(address)))),
                     }
                 }
-                recorder.rs1(offset!(), registers[rs1]);
-                recorder.rs2(offset!(), value);
-                if R::MEMORY {
+                recorder.rs1(offset, registers[rs1]);
+                recorder.rs2(offset, value);
+                if B::MEMORY {
                     let before = memory.load_u32(address & !3);
                     memory.$store(address, value as $cast);
-                    recorder.memory(offset!(), address, before, memory.load_u32(address & !3));
+                    recorder.memory(offset, address, before, memory.load_u32(address & !3));
                 } else {
                     memory.$store(address, value as $cast);
                 }
                 // The page of the tohost word is never ready, so that plain stores don't ask this.
                 if $width == 4 && !ready && *tohost == Some(address) && value & 1 == 1 {
-                    return Some((offset!(), Ended::Exit(value >> 1)));
+                    return Some((offset, Ended::Exit(value >> 1)));
                 }
             }};
         }
@@ -279,28 +278,28 @@ fn run_block<M: GuestMemory, R: Recorder>(
             Kind::BranchMisaligned => {
                 let (a, b) = (read_rs1!(), read_rs2!());
                 if alu::taken(op.rd, a, b) {
-                    return Some((offset!(), Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                    return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
                 }
             }
             Kind::Jump => *next = imm,
             Kind::JumpLink => {
-                write_rd!(program.pc_of(end));
+                write_rd!(program.text_base().wrapping_add(4 * end));
                 *next = imm;
             }
             Kind::JumpMisaligned => {
-                return Some((offset!(), Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
             }
             Kind::JumpRegister | Kind::JumpRegisterLink => {
                 let target = registers[rs1].wrapping_add(imm) & !1;
                 if target & 2 != 0 {
                     return Some((
-                        offset!(),
+                        offset,
                         Ended::Fault(TrapKind::MisalignedFetch, Some(target)),
                     ));
                 }
                 read_rs1!();
                 if op.kind == Kind::JumpRegisterLink {
-                    write_rd!(program.pc_of(end));
+                    write_rd!(program.text_base().wrapping_add(4 * end));
                 }
                 *next = program.index_of(target);
             }
@@ -311,27 +310,24 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let (after, exit) = match called {
                     Ok(Called::Return(value)) => (value, None),
                     Ok(Called::Exit(code)) => (before, Some(code)),
-                    Err((kind, address)) => return Some((offset!(), Ended::Fault(kind, address))),
+                    Err((kind, address)) => return Some((offset, Ended::Fault(kind, address))),
                 };
-                recorder.rs1(offset!(), registers[usize::from(A7)]);
-                recorder.rs2(offset!(), registers[usize::from(A2)]);
-                recorder.rd(offset!(), before, after);
+                recorder.rs1(offset, registers[usize::from(A7)]);
+                recorder.rs2(offset, registers[usize::from(A2)]);
+                recorder.rd(offset, before, after);
                 registers[usize::from(A0)] = after;
                 // An ecall is the last op of its block: nothing is left to run here.
-                return exit.map(|code| (offset!(), Ended::Exit(code)));
+                return exit.map(|code| (offset, Ended::Exit(code)));
             }
-            Kind::Ebreak => return Some((offset!(), Ended::Fault(TrapKind::Breakpoint, None))),
+            Kind::Ebreak => return Some((offset, Ended::Fault(TrapKind::Breakpoint, None))),
             Kind::Illegal => {
                 let kind = TrapKind::IllegalInstruction { word: imm };
-                return Some((offset!(), Ended::Fault(kind, None)));
+                return Some((offset, Ended::Fault(kind, None)));
             }
             Kind::Outside => {
-                let pc = program.pc_of(end - 1);
-                return Some((offset!(), Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
+                let pc = program.text_base().wrapping_add(4 * (end - 1));
+                return Some((offset, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
             }
-        }
-        if R::ROWS {
-            row += 1;
         }
     }
     None

@@ -15,5 +15,5 @@ pub mod trap;
 pub use host::{DiscardText, TextSink};
 pub use machine::{Limits, Machine, RunResult, Stop};
 pub use memory::{GuestMemory, MemoryKind, PagedMemory, ReservedMemory};
-pub use recorder::{NoRecorder, Recorder};
+pub use recorder::{BlockRecorder, NoRecorder, Recorder};
 pub use trap::{Fault, Trap, TrapKind};
