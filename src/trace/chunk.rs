@@ -6,6 +6,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::columns::{Column, ColumnSet};
+use super::raw::{RAMP_ROWS, RawColumns};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
 use crate::program::Program;
@@ -17,6 +18,8 @@ struct Line([u32; LINE_ROWS]);
 
 /// Values in a cache line.
 const LINE_ROWS: usize = 16;
+
+const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
 
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
@@ -40,7 +43,8 @@ impl Chunk {
             (1..=CHUNK_ROWS_MAX).contains(&capacity),
             "chunk of {capacity} rows, expected 1 to {CHUNK_ROWS_MAX}"
         );
-        // One line more than needed: columns a power of two apart would share their cache sets.
+        // One line more than needed: columns a power of two apart would share their cache sets, and
+        // a ramp may write behind the last row.
         let stride = (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS;
         let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
         Self {
@@ -100,13 +104,11 @@ impl Chunk {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[start..start + self.stride]
     }
 
-    /// The row count and the raw columns' buffers, `capacity()` values each, in registry order.
-    pub(super) fn raw_parts_mut(&mut self) -> (&mut usize, [&mut [u32]; Column::RAW_COUNT]) {
-        let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
-        let mut columns = values.chunks_exact_mut(self.stride);
-        let capacity = self.capacity;
-        let column = |_| &mut columns.next().expect("all columns have room")[..capacity];
-        (&mut self.rows, std::array::from_fn(column))
+    /// The row count, and the raw columns to fill.
+    pub(super) fn raw_parts_mut(&mut self) -> (&mut usize, RawColumns<'_>) {
+        let values = bytemuck::cast_slice_mut(&mut self.lines);
+        let columns = RawColumns::new(values, self.stride, self.capacity);
+        (&mut self.rows, columns)
     }
 
     /// Appends `rows` padding rows: the program's padding index, which jumps to itself, and zeros.

@@ -3,5 +3,6 @@
 
 pub mod chunk;
 pub mod columns;
+mod raw;
 pub mod record;
 pub mod view;

@@ -6,6 +6,7 @@
 
 use super::chunk::Chunk;
 use super::columns::{Column, ColumnSet};
+use super::raw::{RawBlock, RawColumns};
 use crate::program::Program;
 use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
 
@@ -37,21 +38,24 @@ pub fn groups_of(set: ColumnSet) -> u8 {
     groups
 }
 
+const PC_INDEX: usize = Column::PcIndex as usize;
+const RS1_VALUE: usize = Column::Rs1Value as usize;
+const RS2_VALUE: usize = Column::Rs2Value as usize;
+const RD_BEFORE: usize = Column::RdBefore as usize;
+const RD_AFTER: usize = Column::RdAfter as usize;
+const MEMORY_ADDRESS: usize = Column::MemoryAddress as usize;
+const MEMORY_BEFORE: usize = Column::MemoryBefore as usize;
+const MEMORY_AFTER: usize = Column::MemoryAfter as usize;
+const NEXT_PC: usize = Column::NextPc as usize;
+
 /// Writes retired instructions into a chunk, behind the rows it already has.
 pub struct ChunkRecorder<'a, const GROUPS: u8> {
-    set: ColumnSet,
+    columns: RawColumns<'a>,
     rows: &'a mut usize,
     /// Row of the open block's first instruction.
     row: usize,
-    pc_index: &'a mut [u32],
-    rs1_value: &'a mut [u32],
-    rs2_value: &'a mut [u32],
-    rd_before: &'a mut [u32],
-    rd_after: &'a mut [u32],
-    memory_address: &'a mut [u32],
-    memory_before: &'a mut [u32],
-    memory_after: &'a mut [u32],
-    next_pc: &'a mut [u32],
+    wants_pc_index: bool,
+    wants_next_pc: bool,
 }
 
 impl<'a, const GROUPS: u8> ChunkRecorder<'a, GROUPS> {
@@ -68,39 +72,14 @@ impl<'a, const GROUPS: u8> ChunkRecorder<'a, GROUPS> {
             "a recorder for the groups of the chunk's columns"
         );
         let (rows, columns) = chunk.raw_parts_mut();
-        let [
-            pc_index,
-            rs1_value,
-            rs2_value,
-            rd_before,
-            rd_after,
-            memory_address,
-            memory_before,
-            memory_after,
-            next_pc,
-        ] = columns;
         let row = *rows;
         Self {
-            set,
+            columns,
             rows,
             row,
-            pc_index,
-            rs1_value,
-            rs2_value,
-            rd_before,
-            rd_after,
-            memory_address,
-            memory_before,
-            memory_after,
-            next_pc,
+            wants_pc_index: set.contains(Column::PcIndex.id()),
+            wants_next_pc: set.contains(Column::NextPc.id()),
         }
-    }
-}
-
-/// Writes `first`, `first + step`, ... over `values`.
-fn ramp(values: &mut [u32], first: u32, step: u32) {
-    for (offset, value) in values.iter_mut().enumerate() {
-        *value = first.wrapping_add(step.wrapping_mul(offset as u32));
     }
 }
 
@@ -112,54 +91,29 @@ impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
 
     #[inline(always)]
     fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize) -> ChunkBlock<'_, GROUPS> {
-        let row = self.row;
-        if self.set.contains(Column::PcIndex.id()) {
-            ramp(&mut self.pc_index[row..][..rows], pc_index, 1);
+        let mut block = self.columns.block(self.row, rows);
+        if self.wants_pc_index {
+            block.ramp::<PC_INDEX>(pc_index, 1);
         }
-        if self.set.contains(Column::NextPc.id()) {
-            ramp(&mut self.next_pc[row..][..rows], pc.wrapping_add(4), 4);
+        if self.wants_next_pc {
+            block.ramp::<NEXT_PC>(pc.wrapping_add(4), 4);
         }
-        // One length for all, so that one comparison per instruction serves every store.
-        macro_rules! block_of {
-            ($group:ident, $column:ident) => {
-                if GROUPS & $group != 0 {
-                    &mut self.$column[row..][..rows]
-                } else {
-                    &mut []
-                }
-            };
-        }
-        ChunkBlock {
-            rs1_value: block_of!(GROUP_SOURCES, rs1_value),
-            rs2_value: block_of!(GROUP_SOURCES, rs2_value),
-            rd_before: block_of!(GROUP_DESTINATION, rd_before),
-            rd_after: block_of!(GROUP_DESTINATION, rd_after),
-            memory_address: block_of!(GROUP_MEMORY, memory_address),
-            memory_before: block_of!(GROUP_MEMORY, memory_before),
-            memory_after: block_of!(GROUP_MEMORY, memory_after),
-        }
+        ChunkBlock(block)
     }
 
     #[inline(always)]
     fn end_block(&mut self, rows: usize, next_pc: u32) {
+        if rows > 0 && self.wants_next_pc {
+            let mut block = self.columns.block(self.row, rows);
+            block.set::<NEXT_PC>(rows - 1, next_pc);
+        }
         self.row += rows;
         *self.rows = self.row;
-        if rows > 0 && self.set.contains(Column::NextPc.id()) {
-            self.next_pc[self.row - 1] = next_pc;
-        }
     }
 }
 
 /// The rows of one block.
-pub struct ChunkBlock<'a, const GROUPS: u8> {
-    rs1_value: &'a mut [u32],
-    rs2_value: &'a mut [u32],
-    rd_before: &'a mut [u32],
-    rd_after: &'a mut [u32],
-    memory_address: &'a mut [u32],
-    memory_before: &'a mut [u32],
-    memory_after: &'a mut [u32],
-}
+pub struct ChunkBlock<'a, const GROUPS: u8>(RawBlock<'a>);
 
 impl<const GROUPS: u8> BlockRecorder for ChunkBlock<'_, GROUPS> {
     const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
@@ -167,31 +121,31 @@ impl<const GROUPS: u8> BlockRecorder for ChunkBlock<'_, GROUPS> {
     #[inline(always)]
     fn rs1(&mut self, offset: usize, value: u32) {
         if GROUPS & GROUP_SOURCES != 0 {
-            self.rs1_value[offset] = value;
+            self.0.set::<RS1_VALUE>(offset, value);
         }
     }
 
     #[inline(always)]
     fn rs2(&mut self, offset: usize, value: u32) {
         if GROUPS & GROUP_SOURCES != 0 {
-            self.rs2_value[offset] = value;
+            self.0.set::<RS2_VALUE>(offset, value);
         }
     }
 
     #[inline(always)]
     fn rd(&mut self, offset: usize, before: u32, after: u32) {
         if GROUPS & GROUP_DESTINATION != 0 {
-            self.rd_before[offset] = before;
-            self.rd_after[offset] = after;
+            self.0.set::<RD_BEFORE>(offset, before);
+            self.0.set::<RD_AFTER>(offset, after);
         }
     }
 
     #[inline(always)]
     fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32) {
         if GROUPS & GROUP_MEMORY != 0 {
-            self.memory_address[offset] = address;
-            self.memory_before[offset] = before;
-            self.memory_after[offset] = after;
+            self.0.set::<MEMORY_ADDRESS>(offset, address);
+            self.0.set::<MEMORY_BEFORE>(offset, before);
+            self.0.set::<MEMORY_AFTER>(offset, after);
         }
     }
 }
