@@ -13,6 +13,7 @@ pub mod isa;
 pub mod limits;
 pub mod mle;
 pub mod oracle;
+pub mod profile;
 pub mod program;
 pub mod replay;
 pub mod sumcheck;

@@ -17,7 +17,7 @@ use tracelane::vm::MemoryKind;
 /// prove sum-checks over them.
 ///
 /// Exit codes: 0 good, 1 the guest failed, 2 bad arguments or unreadable input, 3 a regression
-/// verdict (reserved), 4 a proof or checkpoint file was rejected.
+/// verdict (reserved), 4 a proof or checkpoint file was rejected, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "tracelane", version, arg_required_else_help = true)]
 pub struct Arguments {
@@ -32,7 +32,7 @@ pub enum Command {
     /// Run a program and show what it writes.
     Run(RunOptions),
     /// Run a program and report its exact cycle count.
-    Count(RunOptions),
+    Count(CountOptions),
     /// Run a program and keep its checkpoints in a file.
     Checkpoint(CheckpointOptions),
     /// Verify a checkpoint file and describe it.
@@ -85,7 +85,7 @@ pub struct ReplayOptions {
     pub chunk_rows: u64,
 }
 
-/// Options of `run` and `count`.
+/// Options of `run`.
 #[derive(Args, Debug)]
 pub struct RunOptions {
     #[command(flatten)]
@@ -93,6 +93,33 @@ pub struct RunOptions {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What cycles are counted by.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// Instruction of the instruction set.
+    Opcode,
+    /// Function of the program, what it calls not included.
+    Function,
+    /// Regions that the guest marks with lines `cycle-tracker-start: NAME` and `-end: NAME`.
+    Region,
+}
+
+/// Options of `count`.
+#[derive(Args, Debug)]
+pub struct CountOptions {
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Also break the cycles down.
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    pub by: Vec<By>,
+    /// Write sampled call stacks: FILE.folded for flame graphs, FILE.json for the Firefox Profiler.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Cycles between two samples; a prime keeps clear of the guest's own periods.
+    #[arg(long, value_name = "N", default_value_t = 1009, value_parser = positive)]
+    pub sample_cycles: u64,
 }
 
 /// Options of `checkpoint`.

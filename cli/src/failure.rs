@@ -23,6 +23,8 @@ pub enum Code {
     BadInput = 2,
     /// A proof or checkpoint file was rejected.
     Rejected = 4,
+    /// Ctrl-C was pressed.
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {
@@ -48,6 +50,8 @@ pub enum Failure {
     Guest(Fault),
     /// The guest ended with a non-zero exit code.
     ExitCode(u32),
+    /// Ctrl-C ended the run, at this cycle where it was one.
+    Interrupted(Option<u64>),
     /// A fast pass failed for another reason than its guest.
     Pass(PassError),
     /// A checkpoint file could not be written, or was rejected.
@@ -70,7 +74,8 @@ impl Failure {
         match self {
             Self::Guest(_) | Self::ExitCode(_) => Code::GuestFailed,
             Self::Store(error) if error.is_rejection() => Code::Rejected,
-            Self::Replay(ReplayError::Rows { .. } | ReplayError::Cancelled) => Code::BadInput,
+            Self::Interrupted(_) => Code::Interrupted,
+            Self::Replay(ReplayError::Rows { .. }) => Code::BadInput,
             Self::Rejected(_) | Self::Replay(_) => Code::Rejected,
             _ => Code::BadInput,
         }
@@ -93,6 +98,8 @@ impl fmt::Display for Failure {
             Self::Elf { path, error } => write!(f, "{}: {error}", path.display()),
             Self::Guest(fault) => write!(f, "the guest failed: {fault}"),
             Self::ExitCode(code) => write!(f, "the guest failed: it ended with exit code {code}"),
+            Self::Interrupted(None) => f.write_str("interrupted"),
+            Self::Interrupted(Some(cycle)) => write!(f, "interrupted at cycle {cycle}"),
             Self::Pass(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Replay(error) => error.fmt(f),
@@ -111,7 +118,10 @@ impl From<StoreError> for Failure {
 
 impl From<ReplayError> for Failure {
     fn from(error: ReplayError) -> Self {
-        Self::Replay(error)
+        match error {
+            ReplayError::Cancelled => Self::Interrupted(None),
+            error => Self::Replay(error),
+        }
     }
 }
 
@@ -127,7 +137,7 @@ impl From<ProveError> for Failure {
 impl From<OracleError> for Failure {
     fn from(error: OracleError) -> Self {
         match error {
-            OracleError::Replay(error) => Self::Replay(error),
+            OracleError::Replay(error) => error.into(),
             error => Self::Oracle(error),
         }
     }

@@ -36,7 +36,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         _ => Path::new("."),
     };
     let publish = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tracelane::checkpoint::temporary_file(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path)?;

@@ -62,3 +62,37 @@ pub fn print_fields(fields: &[(&str, String)]) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// Prints names with their cycles and share of `total`, the largest first, at most `lines_max`.
+pub fn print_breakdown(
+    title: &str,
+    mut lines: Vec<(String, u64)>,
+    total: u64,
+    lines_max: usize,
+) -> Result<(), Failure> {
+    lines.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut out = std::io::stdout().lock();
+    let mut print = |cycles: &str, share: &str, name: &str| {
+        // Names come from the guest: no control character of theirs reaches a terminal.
+        let name = name.escape_debug();
+        writeln!(out, "{cycles:>16} {share:>7}  {name}").map_err(Failure::Output)
+    };
+    print("cycles", "share", title)?;
+    for (name, cycles) in lines.iter().take(lines_max) {
+        let share = 100.0 * *cycles as f64 / total.max(1) as f64;
+        print(&count(*cycles), &format!("{share:.1} %"), name)?;
+    }
+    let hidden = lines
+        .iter()
+        .skip(lines_max)
+        .map(|(_, cycles)| cycles)
+        .sum::<u64>();
+    if hidden > 0 {
+        print(
+            &count(hidden),
+            "",
+            &format!("({} more)", lines.len() - lines_max),
+        )?;
+    }
+    Ok(())
+}

@@ -13,6 +13,7 @@ use tracelane::vm::{Limits, RunResult, TextSink};
 use crate::args::LimitOptions;
 use crate::failure::Failure;
 use crate::files;
+use crate::interrupt;
 use crate::progress::Progress;
 
 /// A program and its input, read and checked.
@@ -74,13 +75,14 @@ impl<'a> Guest<'a> {
             limits: self.limits(),
             interval,
             memory: self.options.guest_memory,
+            cancel: Some(interrupt::flag()),
             progress: Some(&report),
-            ..FastPass::default()
         };
         let result = fast_pass(&self.program, &self.input, &pass, sink, text);
         result.map_err(|error| match error {
             PassError::Trap(trap) => Failure::Guest(trap.explain(&self.program)),
             PassError::Store(error) => Failure::Store(error),
+            PassError::Cancelled { cycle } => Failure::Interrupted(Some(cycle)),
             error => Failure::Pass(error),
         })
     }

@@ -9,7 +9,9 @@ mod failure;
 mod files;
 mod format;
 mod guest;
+mod interrupt;
 mod phase;
+mod profile_file;
 mod progress;
 mod proving;
 
@@ -21,7 +23,9 @@ use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let arguments = Arguments::parse();
+    interrupt::listen();
+    let outcome = match arguments.command {
         Command::Run(options) => commands::count::run(&options),
         Command::Count(options) => commands::count::count(&options),
         Command::Checkpoint(options) => commands::checkpoint::checkpoint(&options),

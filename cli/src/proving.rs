@@ -8,6 +8,7 @@ use tracelane::vm::RunResult;
 use crate::args::{LimitOptions, ReplayOptions};
 use crate::failure::Failure;
 use crate::guest::Guest;
+use crate::interrupt;
 
 /// The field of every proof that the command makes or checks.
 pub type Field = Fr;
@@ -47,7 +48,7 @@ pub fn replay<'a>(
         chunk_rows: options.chunk_rows as usize,
         memory: limits.guest_memory,
         pool: Some(pool),
+        cancel: Some(interrupt::flag()),
         progress: Some(progress),
-        ..Replay::default()
     }
 }

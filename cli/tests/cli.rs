@@ -149,6 +149,49 @@ fn count_reports_the_same_figures_every_time() {
 }
 
 #[test]
+fn count_says_where_the_cycles_went() {
+    let desk = Desk::new();
+    let (input, elf) = (desk.file("input", b"100 7"), guest("quicksort"));
+    let (folded, firefox) = (desk.path("stacks.folded"), desk.path("stacks.json"));
+    let words = "count {} --input {} --by opcode,function,region --profile {} --json";
+    let report = json(&line(words, &[&elf, &input, &folded]));
+    let sum = |field: &str| {
+        let counts = report[field].as_object().expect("an object");
+        counts.values().filter_map(Value::as_u64).sum::<u64>()
+    };
+    let cycles = report["total_num_cycles"].as_u64().expect("a count");
+    assert_eq!(
+        (sum("opcode_cycles"), sum("function_cycles")),
+        (cycles, cycles)
+    );
+    assert_eq!(report["region_cycles"], serde_json::json!({}));
+    let stacks = fs::read_to_string(&folded).expect("folded stacks");
+    assert!(
+        stacks
+            .lines()
+            .any(|line| line.starts_with("_start;main;sort ")),
+        "{stacks}"
+    );
+    let words = "count {} --input {} --profile {} --sample-cycles 10";
+    succeeds(&line(words, &[&elf, &input, &firefox]));
+    let profile: Value =
+        serde_json::from_slice(&fs::read(&firefox).expect("a profile")).expect("JSON");
+    assert!(
+        profile["threads"][0]["samples"]["length"]
+            .as_u64()
+            .is_some_and(|n| n >= cycles / 10)
+    );
+    let text = succeeds(&line("count {} --input {} --by function", &[&elf, &input]));
+    assert!(text.lines().any(|line| line.ends_with("  sort")), "{text}");
+    let limited = "count {} --input {} --by function --json --max-cycles 3000";
+    let limited = line(limited, &[&elf, &input]);
+    fails(&limited, 1);
+    let partial: Value = serde_json::from_str(&stdout(&limited)).expect("one JSON object");
+    assert_eq!(partial["total_num_cycles"], 3000);
+    assert!(partial["function_cycles"]["sort"].is_u64());
+}
+
+#[test]
 fn checkpoint_inspect_rows() {
     let desk = Desk::new();
     let (input, file) = (desk.file("input", b"300"), desk.path("checkpoints"));
@@ -445,6 +488,47 @@ fn bad_arguments_and_unreadable_files_give_code_2() {
         "names what there is: {}",
         stderr(&unknown)
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_reports_what_it_counted_and_leaves_no_file() {
+    let desk = Desk::new();
+    let input = desk.file("input", b"150000");
+    let out = desk.path("out");
+    for words in ["count --json --by opcode", "checkpoint -o"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tracelane"));
+        command.args(words.split(' '));
+        if words.ends_with("-o") {
+            command.arg(&out);
+        }
+        command
+            .arg(guest("bytecode"))
+            .arg("--input")
+            .arg(&input)
+            .args(["--max-cycles", "2^40"]);
+        command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        let child = command.spawn().expect("the command");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let killed = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(killed.expect("kill").success());
+        let output = child.wait_with_output().expect("the command");
+        assert!(fails(&output, 130).contains("interrupted at cycle"));
+        if words.contains("--json") {
+            let report: Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+            assert_eq!(report["interrupted"], true);
+            assert!(
+                report["opcode_cycles"]["addi"]
+                    .as_u64()
+                    .is_some_and(|count| count > 0)
+            );
+        }
+    }
+    assert_eq!(desk.names(), ["input"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub use error::StoreError;
 pub use file::CheckpointFile;
 pub use memory::MemoryStore;
 pub use versions::PageVersions;
-pub use writer::CheckpointWriter;
+pub use writer::{CheckpointWriter, temporary_file};
 
 /// The state before cycle `i * interval`, or behind the last cycle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -41,7 +41,7 @@ impl CheckpointWriter {
             _ => Path::new("."),
         };
         let io = |doing| StoreError::io(path, doing);
-        let temporary = NamedTempFile::new_in(folder).map_err(io("create"))?;
+        let temporary = temporary_file(folder).map_err(io("create"))?;
         let file = temporary.as_file().try_clone().map_err(io("create"))?;
         Self::begin(file, Some(temporary), path.to_owned(), identity, input)
     }
@@ -164,6 +164,21 @@ impl CheckpointSink for CheckpointWriter {
         self.finished = true;
         Ok(())
     }
+}
+
+/// A file under a temporary name in `folder`, to be renamed when it is complete; readable for whom
+/// the process's umask lets read, as files are that are created under their own names.
+///
+/// # Errors
+/// What the system says.
+pub fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 /// Makes the rename itself durable.

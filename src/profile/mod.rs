@@ -1,0 +1,168 @@
+//! Where cycles go: exact counts per instruction, regions that the guest marks, sampled call stacks.
+//!
+//! In: a program, an input, limits. Out: a [`Profile`], whole or up to where the run stopped. It is a
+//! recorder like any other, so that passes which don't ask for a profile pay nothing; and it knows
+//! nothing of columns or checkpoints.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::program::Program;
+use crate::vm::machine::MachineError;
+use crate::vm::{
+    GuestMemory, Limits, Machine, MemoryKind, NoRecorder, PagedMemory, Recorder, ReservedMemory,
+    RunResult, Stop, TextSink, Trap,
+};
+
+mod clock;
+mod counts;
+mod regions;
+mod stacks;
+
+use clock::Clock;
+pub use counts::Counts;
+use regions::RegionSink;
+pub use regions::{Region, Regions};
+use stacks::Sampler;
+pub use stacks::Samples;
+
+/// Cycles between two looks at the cancel flag.
+const STEP_CYCLES: u64 = 1 << 22;
+
+/// What to measure, and what the guest may use.
+#[derive(Clone, Copy)]
+pub struct ProfileOptions<'a> {
+    /// What the guest may use.
+    pub limits: Limits,
+    /// Which memory the machine uses.
+    pub memory: MemoryKind,
+    /// Cycles between two samples of the call stack; `None` takes none.
+    pub sample_cycles: Option<u64>,
+    /// Raised by the caller to stop the run; the profile then covers what was run.
+    pub cancel: Option<&'a AtomicBool>,
+}
+
+/// How a profiled run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The guest ended it.
+    Exit(RunResult),
+    /// The guest faulted or met a limit.
+    Trap(Trap),
+    /// The caller raised the cancel flag.
+    Cancelled,
+}
+
+/// Where the cycles of one run went.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// How the run ended.
+    pub ending: Ending,
+    /// Retired instructions.
+    pub cycles: u64,
+    /// How often each instruction was retired.
+    pub counts: Counts,
+    /// Cycles inside the regions that the guest marked.
+    pub regions: Regions,
+    /// Call stacks, where they were asked for.
+    pub samples: Samples,
+}
+
+/// Runs `program` on `input` and measures where its cycles go.
+///
+/// # Errors
+/// [`MachineError`] where no machine could be made; a failing guest is an [`Ending`].
+///
+/// # Panics
+/// If `sample_cycles` is 0.
+pub fn profile(
+    program: &Program,
+    input: &[u8],
+    options: &ProfileOptions<'_>,
+    text: &mut dyn TextSink,
+) -> Result<Profile, MachineError> {
+    match options.memory {
+        MemoryKind::Paged => run::<PagedMemory>(program, input, options, text),
+        MemoryKind::Reserved => run::<ReservedMemory>(program, input, options, text),
+        MemoryKind::Automatic => match run::<ReservedMemory>(program, input, options, text) {
+            Err(MachineError::Memory { .. }) => run::<PagedMemory>(program, input, options, text),
+            outcome => outcome,
+        },
+    }
+}
+
+fn run<M: GuestMemory>(
+    program: &Program,
+    input: &[u8],
+    options: &ProfileOptions<'_>,
+    text: &mut dyn TextSink,
+) -> Result<Profile, MachineError> {
+    let mut machine = Machine::<M>::new(program, input, options.limits)?;
+    let clock = Clock::default();
+    let mut profiler = Profiler {
+        clock: clock.clone(),
+        counts: Counts::new(program),
+        sampler: Sampler::new(program, options.sample_cycles),
+        index: 0,
+    };
+    let mut sink = RegionSink::new(text, clock);
+    let limit = options.limits.cycles_max;
+    let ending = loop {
+        if options
+            .cancel
+            .is_some_and(|flag| flag.load(Ordering::Relaxed))
+        {
+            break Ending::Cancelled;
+        }
+        let left = limit.saturating_sub(machine.cycle());
+        match machine.advance(program, left.min(STEP_CYCLES), &mut profiler, &mut sink) {
+            Stop::Budget if machine.cycle() >= limit => {
+                break Ending::Trap(machine.cycle_limit(program));
+            }
+            Stop::Budget => {}
+            Stop::Trap(trap) => break Ending::Trap(trap),
+            Stop::Exit(code) => {
+                break match machine.finish(program, code) {
+                    Ok(result) => Ending::Exit(result),
+                    Err(trap) => Ending::Trap(trap),
+                };
+            }
+        }
+    };
+    let cycles = machine.cycle();
+    Ok(Profile {
+        ending,
+        cycles,
+        counts: profiler.counts.finish(),
+        regions: sink.finish(cycles),
+        samples: profiler.sampler.finish(),
+    })
+}
+
+/// Takes block boundaries, which is all that a profile needs.
+struct Profiler<'a> {
+    clock: Clock,
+    counts: Counts,
+    sampler: Sampler<'a>,
+    /// Table index of the open block's first instruction.
+    index: u32,
+}
+
+impl Recorder for Profiler<'_> {
+    type Block<'b>
+        = NoRecorder
+    where
+        Self: 'b;
+
+    fn begin_block(&mut self, pc_index: u32, _pc: u32, rows: usize) -> NoRecorder {
+        self.index = pc_index;
+        self.clock.open(rows as u64);
+        NoRecorder
+    }
+
+    fn end_block(&mut self, rows: usize, next_pc: u32) {
+        self.clock.close(rows as u64);
+        self.counts.add_block(self.index, rows);
+        self.sampler
+            .end_block(self.index, rows, next_pc, self.clock.retired());
+    }
+}
