@@ -193,7 +193,7 @@ fn every_flipped_bit_of_the_headers_loads_or_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(5000))]
 
     #[test]
     fn damaged_guests_never_panic(

@@ -7,14 +7,22 @@ mod encode;
 use encode::{EBREAK, ECALL, Segment, data, elf, li, text};
 use proptest::prelude::*;
 use tracelane::Program;
+use tracelane::checkpoint::MemoryStore;
 use tracelane::limits::REGION_DATA_BYTES_MAX;
-use tracelane::replay::{FastPass, PassError, fast_pass};
-use tracelane::vm::{Limits, MemoryKind, RunResult, Trap, TrapKind};
+use tracelane::replay::{FastPass, PassError, ReplayOptions, Run, fast_pass, replay_rows};
+use tracelane::trace::chunk::Chunk;
+use tracelane::trace::columns::Column;
+use tracelane::trace::record::record;
+use tracelane::vm::{
+    GuestMemory, Limits, Machine, MemoryKind, PagedMemory, ReservedMemory, RunResult, Stop, Trap,
+    TrapKind,
+};
 
 const TEXT: u32 = 0x0001_0000;
 const DATA: u32 = 0x0010_0000;
 const READ_ONLY: u32 = 0x0020_0000;
 const OUTPUT: u32 = 0x6000_0000;
+const INPUT: &[u8] = b"input";
 
 fn segments(words: &[u32]) -> Vec<Segment> {
     let zeros = Segment {
@@ -36,24 +44,97 @@ fn limits() -> Limits {
     }
 }
 
-/// The same on both memories.
-fn run(program: &Program, text: &mut Vec<u8>) -> Result<RunResult, Trap> {
-    let outcomes = [MemoryKind::Reserved, MemoryKind::Paged].map(|memory| {
-        let pass = FastPass {
-            limits: limits(),
-            memory,
-            ..FastPass::default()
-        };
-        text.clear();
-        match fast_pass(program, b"input", &pass, None, text) {
-            Ok(result) => Ok(result),
-            Err(PassError::Trap(trap)) => Err(trap),
-            Err(error) => panic!("{error}"),
+/// How one way of running ended, and the text it let through.
+type Outcome = (Result<RunResult, Trap>, Vec<u8>);
+
+fn fast<M: GuestMemory>(program: &Program, machine: &mut Machine<M>) -> Outcome {
+    let mut text = Vec::new();
+    (machine.run(program, &mut text), text)
+}
+
+/// By the record pass, in chunks of `chunk_rows`. It drops text, so `text` is what another way gave.
+fn recording<M: GuestMemory>(
+    program: &Program,
+    machine: &mut Machine<M>,
+    chunk_rows: usize,
+    text: &[u8],
+) -> Outcome {
+    let mut chunk = Chunk::new(chunk_rows);
+    let outcome = loop {
+        let left = limits().cycles_max - machine.cycle();
+        if left == 0 {
+            break Err(machine.cycle_limit(program));
         }
-    });
-    let [reserved, paged] = outcomes;
-    assert_eq!(reserved, paged);
-    reserved
+        chunk.begin(machine.cycle(), Column::raw_set());
+        let budget = left.min(chunk_rows as u64) as usize;
+        match record(machine, program, budget, &mut chunk) {
+            Stop::Budget => {}
+            Stop::Exit(code) => break machine.finish(program, code),
+            Stop::Trap(trap) => break Err(trap),
+        }
+    };
+    (outcome, text.to_vec())
+}
+
+/// Every way of running on one memory: fast, recording, again after a restart.
+fn every_way<M: GuestMemory>(program: &Program) -> Vec<Outcome> {
+    let mut machine = Machine::<M>::new(program, INPUT, limits()).expect("a machine");
+    let mut outcomes = vec![fast(program, &mut machine)];
+    let text = outcomes[0].1.clone();
+    for chunk_rows in [1, 7, 4096] {
+        machine.restart(program, INPUT).expect("it fitted before");
+        outcomes.push(recording(program, &mut machine, chunk_rows, &text));
+    }
+    machine.restart(program, INPUT).expect("it fitted before");
+    outcomes.push(fast(program, &mut machine));
+    outcomes
+}
+
+/// With checkpoints; and where the guest ends well, by replay from them.
+fn checkpointed(program: &Program, memory: MemoryKind) -> Outcome {
+    let pass = FastPass {
+        limits: limits(),
+        memory,
+        interval: 3,
+        ..FastPass::default()
+    };
+    let mut store = MemoryStore::new(pass.identity(program, INPUT), INPUT);
+    let mut text = Vec::new();
+    let outcome = match fast_pass(program, INPUT, &pass, Some(&mut store), &mut text) {
+        Ok(result) => {
+            let run = Run::new(program, &store).expect("its own program");
+            let options = ReplayOptions {
+                memory,
+                ..ReplayOptions::default()
+            };
+            let mut rows = 0;
+            let set = Column::raw_set();
+            replay_rows(&run, &options, 0..run.rows(), set, &mut |view| {
+                rows += view.rows()
+            })
+            .expect("sound checkpoints");
+            assert_eq!(rows as u64, result.cycles);
+            Ok(result)
+        }
+        Err(PassError::Trap(trap)) => Err(trap),
+        Err(error) => panic!("{error}"),
+    };
+    (outcome, text)
+}
+
+/// The same fast, recording, restarted, checkpointed and replayed, on both memories.
+fn run(program: &Program, text: &mut Vec<u8>) -> Result<RunResult, Trap> {
+    let mut outcomes = every_way::<ReservedMemory>(program);
+    outcomes.extend(every_way::<PagedMemory>(program));
+    outcomes.push(checkpointed(program, MemoryKind::Reserved));
+    outcomes.push(checkpointed(program, MemoryKind::Paged));
+    let (outcome, written) = outcomes.swap_remove(0);
+    for (index, (other, other_text)) in outcomes.iter().enumerate() {
+        assert_eq!(*other, outcome, "way {index}");
+        assert_eq!(*other_text, written, "way {index}");
+    }
+    *text = written;
+    outcome
 }
 
 fn trap(words: &[u32]) -> Trap {
@@ -152,6 +233,191 @@ fn read_only_data_and_input_can_be_read() {
     .concat();
     let result = run(&program(&words, &[]), &mut Vec::new()).expect("a run");
     assert_eq!(result.exit_code, 5, "the length of the input");
+}
+
+/// Words that end the run with `code`.
+fn exit_with(code: u32) -> Vec<u32> {
+    [li(17, 93), li(10, code)]
+        .concat()
+        .into_iter()
+        .chain([ECALL])
+        .collect()
+}
+
+#[test]
+fn exit_codes_of_any_size_are_kept() {
+    for code in [0, 1, 255, 256, 0x8000_0000, u32::MAX] {
+        let result = run(&program(&exit_with(code), &[]), &mut Vec::new()).expect("an exit");
+        assert_eq!((result.exit_code, result.cycles), (code, 5));
+    }
+}
+
+#[test]
+fn loads_anywhere_read_zero_and_back_nothing() {
+    // Behind the input, in the output, far from everything, at the end of memory.
+    for address in [
+        0x4000_0018,
+        0x5fff_fffc,
+        0x6000_0000,
+        0x9000_0000,
+        0xffff_fffc,
+    ] {
+        let words = [
+            li(5, address).as_slice(),
+            &[encode::load(2, 10, 5, 0)],
+            &li(17, 93),
+            &[ECALL],
+        ]
+        .concat();
+        let result = run(&program(&words, &[]), &mut Vec::new()).expect("an exit");
+        assert_eq!(result.exit_code, 0, "{address:#x}");
+        assert_eq!(result.backed_pages, 4, "text, two of data, input");
+    }
+}
+
+#[test]
+fn text_that_is_none_is_passed_on_as_it_is() {
+    let bytes = b"\x1b[2J\x1b]0;title\x07\xff\xfe\0\r\n";
+    let words = [
+        li(17, 64).as_slice(),
+        &li(10, 1),
+        &li(11, DATA),
+        &li(12, bytes.len() as u32),
+        &[ECALL],
+        &exit_with(0),
+    ]
+    .concat();
+    let segments = [text(TEXT, &words), data(DATA, bytes, true)];
+    let program = Program::from_elf(&elf(TEXT, &segments, &[])).expect("a sound ELF");
+    let mut written = Vec::new();
+    let result = run(&program, &mut written).expect("an exit");
+    assert_eq!(
+        (written.as_slice(), result.text_bytes),
+        (&bytes[..], bytes.len() as u64)
+    );
+}
+
+#[test]
+fn endless_writers_meet_the_text_limit() {
+    let words = [li(17, 64), li(10, 1), li(11, DATA), li(12, 7)]
+        .concat()
+        .into_iter()
+        .chain([ECALL]);
+    // a0 is 7 after the first call: set it again each time.
+    let words: Vec<u32> = words
+        .chain(li(10, 1))
+        .chain([encode::jal(0, -12)])
+        .collect();
+    let error = trap(&words);
+    assert_eq!(error.kind, TrapKind::TextLimit { limit_bytes: 100 });
+    assert_eq!(error.cycle, 8 + 14 * 4);
+}
+
+#[test]
+fn recursion_and_floods_meet_the_memory_limit() {
+    // A function that pushes a frame of one page and calls itself.
+    let recursion = [
+        li(2, 0x2000_0000).as_slice(),
+        &li(7, 4096),
+        &[
+            encode::register(32, 0, 2, 2, 7),
+            encode::store(2, 2, 1, 0),
+            encode::jal(1, -8),
+        ],
+    ]
+    .concat();
+    // Output, page by page.
+    let flood = [
+        li(5, OUTPUT).as_slice(),
+        &li(7, 4096),
+        &[
+            encode::store(2, 5, 5, 0),
+            encode::register(0, 0, 5, 5, 7),
+            encode::jal(0, -8),
+        ],
+    ]
+    .concat();
+    // Four pages are backed before the first cycle.
+    let last = [0x2000_0000 - 253 * 4096, OUTPUT + 252 * 4096];
+    for (words, address) in [recursion, flood].iter().zip(last) {
+        let error = trap(words);
+        assert_eq!(
+            error.kind,
+            TrapKind::MemoryLimit {
+                limit_bytes: 1 << 20
+            }
+        );
+        assert_eq!(error.address, Some(address));
+    }
+}
+
+#[test]
+fn memory_up_to_its_last_byte_belongs_to_the_guest() {
+    let words = [
+        li(5, 0xffff_fffc).as_slice(),
+        &[encode::store(2, 5, 5, 0), encode::load(4, 10, 5, 3)],
+        &li(17, 93),
+        &[ECALL],
+    ]
+    .concat();
+    let result = run(&program(&words, &[]), &mut Vec::new()).expect("an exit");
+    assert_eq!(result.exit_code, 0xff);
+}
+
+#[test]
+fn jumps_to_odd_and_far_places() {
+    for (target, kind, pc, cycle, address) in [
+        (TEXT + 13, TrapKind::Breakpoint, TEXT + 12, 3, None),
+        (
+            TEXT + 6,
+            TrapKind::MisalignedFetch,
+            TEXT + 8,
+            2,
+            Some(TEXT + 6),
+        ),
+        (0, TrapKind::FetchOutsideText, 0, 3, Some(0)),
+        (
+            0xffff_fffc,
+            TrapKind::FetchOutsideText,
+            0xffff_fffc,
+            3,
+            Some(0xffff_fffc),
+        ),
+        (
+            0x4000_0010,
+            TrapKind::FetchOutsideText,
+            0x4000_0010,
+            3,
+            Some(0x4000_0010),
+        ),
+        (
+            READ_ONLY,
+            TrapKind::FetchOutsideText,
+            READ_ONLY,
+            3,
+            Some(READ_ONLY),
+        ),
+    ] {
+        let words = with_x5(target, encode::jalr(0, 5, 0));
+        assert_eq!(
+            trap(&words),
+            Trap {
+                kind,
+                pc,
+                cycle,
+                address
+            }
+        );
+    }
+    // Off the end of text, without a jump.
+    let end = trap(&[encode::immediate(0, 1, 1, 1)]);
+    let expected = Trap {
+        kind: TrapKind::FetchOutsideText,
+        pc: TEXT + 4,
+        cycle: 1,
+        address: Some(TEXT + 4),
+    };
+    assert_eq!(end, expected);
 }
 
 #[test]
