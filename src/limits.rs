@@ -39,6 +39,13 @@ pub const PROGRAM_HEADER_COUNT_MAX: usize = 256;
 /// 2^24 instructions: sixteen times the largest guest we know of, a table of 128 MiB at the most.
 pub const TEXT_BYTES_MAX: u32 = 1 << 26;
 
+/// Bytes that text may span without a byte in the file: gaps, zeros.
+pub const TEXT_BYTES_EMPTY_MAX: u64 = 1 << 20;
+
+/// Further bytes that text may span for each of its bytes in the file, so that a small file can't ask
+/// for a large instruction table.
+pub const TEXT_SPREAD_MAX: u64 = 16;
+
 /// Bytes of the largest ELF file that is looked at.
 pub const ELF_BYTES_MAX: usize = 1 << 30;
 

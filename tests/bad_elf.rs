@@ -5,6 +5,7 @@ mod encode;
 #[path = "support/guests.rs"]
 mod guests;
 
+use allocation_counter::measure;
 use encode::{Segment, data, elf, text};
 use guests::Guest;
 use proptest::prelude::*;
@@ -152,6 +153,83 @@ fn segments_that_do_not_fit() {
             "{entry:#x}: {error}"
         );
     }
+}
+
+/// Every field of the file header and of both program headers, by offset and width.
+fn fields() -> Vec<(usize, usize)> {
+    let header = [
+        (4, 1),
+        (5, 1),
+        (6, 1),
+        (16, 2),
+        (18, 2),
+        (20, 4),
+        (24, 4),
+        (28, 4),
+        (32, 4),
+        (36, 4),
+        (40, 2),
+        (42, 2),
+        (44, 2),
+        (46, 2),
+        (48, 2),
+        (50, 2),
+    ];
+    let program =
+        (0..2).flat_map(|index| (0..8).map(move |field| (52 + 32 * index + 4 * field, 4)));
+    header.into_iter().chain(program).collect()
+}
+
+#[test]
+fn edge_values_in_every_field_cost_little_and_never_panic() {
+    let edges: [u32; 12] = [
+        0,
+        1,
+        2,
+        3,
+        7,
+        0xff,
+        0x1000,
+        0x7fff,
+        0xffff,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+    ];
+    let (mut tried, mut refused) = (0, 0);
+    for (at, width) in fields() {
+        for edge in edges {
+            let mut bytes = sound();
+            bytes[at..at + width].copy_from_slice(&edge.to_le_bytes()[..width]);
+            let start = std::time::Instant::now();
+            let info = measure(|| {
+                refused += usize::from(Program::from_elf(&bytes).is_err());
+                try_all(&bytes);
+            });
+            // No verdict on speed, only that nothing hangs.
+            assert!(start.elapsed().as_secs() < 10, "field at {at}: {edge:#x}");
+            assert!(
+                info.bytes_max < 64 << 20,
+                "field at {at}: {edge:#x}: {info:?}"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried > 350 && refused > 200, "{refused} of {tried} refused");
+}
+
+#[test]
+fn text_that_is_mostly_empty_is_refused() {
+    let code = text(TEXT, &[0x13, 0x73]);
+    let far = text(TEXT + (2 << 20), &[0x13]);
+    let error = refused(&elf(TEXT, &[code.clone(), far], &[]));
+    assert!(matches!(error, ElfError::TextBytes { .. }), "{error}");
+    let padded = Segment {
+        memory_bytes: 2 << 20,
+        ..code
+    };
+    let error = refused(&elf(TEXT, &[padded], &[]));
+    assert!(matches!(error, ElfError::TextBytes { .. }), "{error}");
 }
 
 #[test]

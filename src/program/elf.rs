@@ -12,7 +12,8 @@ use elf::{ElfBytes, ParseError};
 
 use super::symbols::{Symbol, Symbols};
 use crate::limits::{
-    ELF_BYTES_MAX, INPUT_BASE, NULL_END, PROGRAM_HEADER_COUNT_MAX, REGION_BYTES, TEXT_BYTES_MAX,
+    ELF_BYTES_MAX, INPUT_BASE, NULL_END, PROGRAM_HEADER_COUNT_MAX, REGION_BYTES,
+    TEXT_BYTES_EMPTY_MAX, TEXT_BYTES_MAX, TEXT_SPREAD_MAX,
 };
 
 /// How to build a program that loads.
@@ -335,11 +336,11 @@ fn check_text(segments: &[Segment]) -> Result<(), ElfError> {
         .unwrap_or(0);
     let high = text().map(Segment::end).max().unwrap_or(0);
     let actual = high - low;
-    if !(4..=u64::from(TEXT_BYTES_MAX)).contains(&actual) {
-        return Err(ElfError::TextBytes {
-            actual,
-            max: TEXT_BYTES_MAX,
-        });
+    let file_bytes: u64 = text().map(|segment| segment.file.len() as u64).sum();
+    let max = u64::from(TEXT_BYTES_MAX).min(TEXT_BYTES_EMPTY_MAX + TEXT_SPREAD_MAX * file_bytes);
+    if !(4..=max).contains(&actual) {
+        let max = max as u32;
+        return Err(ElfError::TextBytes { actual, max });
     }
     Ok(())
 }
