@@ -221,6 +221,34 @@ fn each_deed_has_its_trap_and_its_place() {
 }
 
 #[test]
+fn a_store_that_reaches_into_a_read_only_segment_is_refused() {
+    // Read-only from the middle of a word on.
+    for (offset, funct3) in [(2, 2), (3, 1), (1, 2), (3, 2)] {
+        let address = READ_ONLY + if funct3 == 1 { 2 } else { 0 };
+        let words = with_x5(address, encode::store(funct3, 5, 6, 0));
+        let segments = [
+            text(TEXT, &words),
+            data(READ_ONLY + offset, &[9; 16], false),
+        ];
+        let program = Program::from_elf(&elf(TEXT, &segments, &[])).expect("a sound ELF");
+        let error = run(&program, &mut Vec::new()).expect_err("a trap");
+        assert_eq!(
+            (error.kind, error.address),
+            (TrapKind::StoreToReadOnly, Some(address))
+        );
+        // The byte before the segment is the guest's.
+        let words = with_x5(READ_ONLY + offset - 1, encode::store(0, 5, 6, 0));
+        let segments = [
+            text(TEXT, &words),
+            data(READ_ONLY + offset, &[9; 16], false),
+        ];
+        let program = Program::from_elf(&elf(TEXT, &segments, &[])).expect("a sound ELF");
+        let error = run(&program, &mut Vec::new()).expect_err("goes on to ebreak");
+        assert_eq!(error.kind, TrapKind::Breakpoint);
+    }
+}
+
+#[test]
 fn read_only_data_and_input_can_be_read() {
     let words = [
         li(5, READ_ONLY).as_slice(),

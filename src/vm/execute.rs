@@ -192,7 +192,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
-                    match pages.prepare(address) {
+                    match pages.prepare(address, $width) {
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }

@@ -75,20 +75,23 @@ impl PageTable {
         self.flags[(address >> PAGE_BYTES_LOG2) as usize] & READY != 0
     }
 
-    /// Asks for a store at the aligned `address`; grants it and marks its page, or says why not.
+    /// Asks for a store of `width` bytes at the aligned `address`; grants it and marks its page, or
+    /// says why not.
     ///
     /// # Errors
     /// The null page, read-only segments, the input region, the memory limit, in this order.
     #[cold]
     #[inline(never)]
-    pub(super) fn prepare(&mut self, address: u32) -> Result<Prepared, TrapKind> {
+    pub(super) fn prepare(&mut self, address: u32, width: u32) -> Result<Prepared, TrapKind> {
         if address < NULL_END {
             return Err(TrapKind::NullAddress);
         }
         let page_index = address >> PAGE_BYTES_LOG2;
         let flags = self.flags[page_index as usize];
         if flags & SPECIAL != 0 {
-            let hit = |(range, _): &&(Range<u64>, _)| range.contains(&u64::from(address));
+            // A read-only segment may start in the middle of the word that is stored.
+            let (start, end) = (u64::from(address), u64::from(address) + u64::from(width));
+            let hit = |(range, _): &&(Range<u64>, _)| range.start < end && start < range.end;
             if let Some((_, kind)) = self.protected.iter().find(hit) {
                 return Err(*kind);
             }

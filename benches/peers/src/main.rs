@@ -8,11 +8,6 @@ mod guests;
 
 use std::time::Instant;
 
-use ckb_vm::machine::VERSION1;
-use ckb_vm::{
-    Bytes, CoreMachine, DefaultCoreMachine, DefaultMachineBuilder, FlatMemory, ISA_IMC, Memory as _,
-    SupportMachine, Syscalls,
-};
 use guests::{ALL, Guest};
 use rrs_lib::instruction_executor::InstructionExecutor;
 use rrs_lib::{HartState, MemAccessSize};
@@ -79,16 +74,17 @@ impl rrs_lib::Memory for Flat {
             MemAccessSize::Word => 4,
         };
         let at = address as usize;
-        let Some(bytes) = self.0.get_mut(at..at + width) else { return false };
+        let Some(bytes) = self.0.get_mut(at..at + width) else {
+            return false;
+        };
         bytes.copy_from_slice(&value.to_le_bytes()[..width]);
         true
     }
 }
 
-/// What a run is made of: program, ELF bytes, input.
+/// What a run is made of.
 struct Subject {
     program: Program,
-    elf: Vec<u8>,
     input: Vec<u8>,
 }
 
@@ -138,7 +134,10 @@ fn rrs(subject: &Subject) -> (u32, f64) {
     hart.pc = subject.program.entry();
     let start = Instant::now();
     loop {
-        let mut executor = InstructionExecutor { mem: &mut memory, hart_state: &mut hart };
+        let mut executor = InstructionExecutor {
+            mem: &mut memory,
+            hart_state: &mut hart,
+        };
         if executor.step().is_ok() {
             continue;
         }
@@ -151,62 +150,35 @@ fn rrs(subject: &Subject) -> (u32, f64) {
     }
 }
 
-type Core = DefaultCoreMachine<u32, FlatMemory<u32>>;
-
-/// Host call 64, as every engine here has it: text is dropped.
-struct Write;
-
-impl Syscalls<Core> for Write {
-    fn initialize(&mut self, _: &mut Core) -> Result<(), ckb_vm::Error> {
-        Ok(())
-    }
-    fn ecall(&mut self, machine: &mut Core) -> Result<bool, ckb_vm::Error> {
-        let length = machine.registers()[A2];
-        machine.set_register(A0, length);
-        Ok(true)
-    }
-}
-
-fn ckb(subject: &Subject) -> (u32, f64) {
-    let core = Core::new_with_memory(ISA_IMC, VERSION1, u64::MAX, MEMORY_BYTES);
-    let mut machine = DefaultMachineBuilder::new(core).syscall(Box::new(Write)).build();
-    machine.load_elf(&Bytes::from(subject.elf.clone()), true).expect("an ELF");
-    let length = (subject.input.len() as u32).to_le_bytes();
-    let memory = machine.memory_mut();
-    memory.store_bytes(INPUT_BASE.into(), &length).expect("room");
-    let at = (INPUT_BASE + REGION_HEADER_BYTES).into();
-    memory.store_bytes(at, &subject.input).expect("room");
-    machine.set_running(true);
-    let start = Instant::now();
-    let code = machine.run().expect("a run");
-    (code as u32, start.elapsed().as_secs_f64())
-}
-
 fn subject(guest: &Guest) -> Subject {
-    let elf = guest.elf();
-    let program = Program::from_elf(&elf).expect(guest.name);
-    Subject { program, elf, input: guest.input(CYCLES_LOG2) }
+    let program = Program::from_elf(&guest.elf()).expect(guest.name);
+    Subject {
+        program,
+        input: guest.input(CYCLES_LOG2),
+    }
 }
 
 fn main() {
     type Engine = (&'static str, fn(&Subject) -> (u32, f64));
-    let engines: [Engine; 5] = [
+    let engines: [Engine; 4] = [
         ("fast pass", ours),
         ("record pass", ours_recording),
         ("rvsim", rvsim),
         ("rrs-lib", rrs),
-        ("ckb-vm", ckb),
     ];
     print!("{:12}", "M cycles/s");
     engines.iter().for_each(|(name, _)| print!("{name:>13}"));
     println!();
-    let mut logs = [0.0; 5];
+    let mut logs = [0.0; 4];
     for guest in ALL {
         let subject = subject(guest);
         let mut machine =
             Machine::<ReservedMemory>::new(&subject.program, &subject.input, Limits::default())
                 .expect("a machine");
-        let cycles = machine.run(&subject.program, &mut DiscardText).expect("a run").cycles;
+        let cycles = machine
+            .run(&subject.program, &mut DiscardText)
+            .expect("a run")
+            .cycles;
         print!("{:12}", guest.name);
         for ((_, engine), log) in engines.iter().zip(&mut logs) {
             let mut seconds: Vec<f64> = (0..RUNS)
@@ -224,6 +196,7 @@ fn main() {
         println!();
     }
     print!("{:12}", "geometric");
-    logs.iter().for_each(|log| print!("{:13.0}", (log / ALL.len() as f64).exp()));
+    logs.iter()
+        .for_each(|log| print!("{:13.0}", (log / ALL.len() as f64).exp()));
     println!();
 }
