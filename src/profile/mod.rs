@@ -102,7 +102,6 @@ fn run<M: GuestMemory>(
         clock: clock.clone(),
         counts: Counts::new(program),
         sampler: Sampler::new(program, options.sample_cycles),
-        index: 0,
     };
     let mut sink = RegionSink::new(text, clock);
     let limit = options.limits.cycles_max;
@@ -143,8 +142,6 @@ struct Profiler<'a> {
     clock: Clock,
     counts: Counts,
     sampler: Sampler<'a>,
-    /// Table index of the open block's first instruction.
-    index: u32,
 }
 
 impl Recorder for Profiler<'_> {
@@ -153,16 +150,15 @@ impl Recorder for Profiler<'_> {
     where
         Self: 'b;
 
-    fn begin_block(&mut self, pc_index: u32, _pc: u32, rows: usize) -> NoRecorder {
-        self.index = pc_index;
+    fn begin_block(&mut self, rows: usize) -> NoRecorder {
         self.clock.open(rows as u64);
         NoRecorder
     }
 
-    fn end_block(&mut self, rows: usize, next_pc: u32) {
+    fn end_block(&mut self, pc_index: u32, _pc: u32, rows: usize, next_pc: u32) {
         self.clock.close(rows as u64);
-        self.counts.add_block(self.index, rows);
-        self.sampler
-            .end_block(self.index, rows, next_pc, self.clock.retired());
+        self.counts.add_block(pc_index, rows);
+        let retired = self.clock.retired();
+        self.sampler.end_block(pc_index, rows, next_pc, retired);
     }
 }

@@ -22,7 +22,7 @@ pub struct Program {
     text_base: u32,
     entry: u32,
     ops: Vec<Op>,
-    /// For each op, the number of ops from it to the end of its basic block, itself included.
+    /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,
     words: Vec<u32>,
     static_columns: Vec<Vec<u32>>,
@@ -110,7 +110,7 @@ impl Program {
         &self.ops
     }
 
-    /// For each op, how many ops there are to the end of its basic block, itself included.
+    /// For each op, how many ops there are to the end of its block, itself included.
     #[must_use]
     pub fn block_lengths(&self) -> &[u32] {
         &self.block_lengths

@@ -100,19 +100,13 @@ pub struct Op {
 const _: () = assert!(size_of::<Op>() == 8);
 
 impl Op {
-    /// Whether control may continue elsewhere than at the next op, or not at all.
+    /// Whether control never continues at the next op of its own accord. A branch that is not taken
+    /// does, so it ends no block.
     #[must_use]
     pub fn ends_block(self) -> bool {
         matches!(
             self.kind,
-            Kind::Beq
-                | Kind::Bne
-                | Kind::Blt
-                | Kind::Bge
-                | Kind::Bltu
-                | Kind::Bgeu
-                | Kind::BranchMisaligned
-                | Kind::Jump
+            Kind::Jump
                 | Kind::JumpLink
                 | Kind::JumpMisaligned
                 | Kind::JumpRegister

@@ -90,22 +90,21 @@ impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
         Self: 'b;
 
     #[inline(always)]
-    fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize) -> ChunkBlock<'_, GROUPS> {
-        let mut block = self.columns.block(self.row, rows);
-        if self.wants_pc_index {
-            block.ramp::<PC_INDEX>(pc_index, 1);
-        }
-        if self.wants_next_pc {
-            block.ramp::<NEXT_PC>(pc.wrapping_add(4), 4);
-        }
-        ChunkBlock(block)
+    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'_, GROUPS> {
+        ChunkBlock(self.columns.block(self.row, rows))
     }
 
     #[inline(always)]
-    fn end_block(&mut self, rows: usize, next_pc: u32) {
-        if rows > 0 && self.wants_next_pc {
+    fn end_block(&mut self, pc_index: u32, pc: u32, rows: usize, next_pc: u32) {
+        if rows > 0 {
             let mut block = self.columns.block(self.row, rows);
-            block.set::<NEXT_PC>(rows - 1, next_pc);
+            if self.wants_pc_index {
+                block.ramp::<PC_INDEX>(pc_index, 1);
+            }
+            if self.wants_next_pc {
+                block.ramp::<NEXT_PC>(pc.wrapping_add(4), 4);
+                block.set::<NEXT_PC>(rows - 1, next_pc);
+            }
         }
         self.row += rows;
         *self.rows = self.row;

@@ -4,9 +4,10 @@
 //! stopped. Every pass (fast, record, replay) is this function with another [`Recorder`]. It does
 //! not know chunks, checkpoints or what is done with the facts it reports.
 //!
-//! Work is done a basic block at a time: length, budget and recorder are settled once per block, so
-//! that an instruction pays for its own work only (PERF.md M-1). A block is cut where the budget
-//! ends, which makes every stop exact.
+//! Work is done a block at a time: length, budget and recorder are settled once per block, so that an
+//! instruction pays for its own work only (PERF.md M-1). A block runs on to the next unconditional
+//! jump and is left early by a branch that is taken. It is cut where the budget ends, which makes
+//! every stop exact.
 
 use super::alu;
 use super::host::{self, Called, TextSink};
@@ -51,29 +52,34 @@ pub fn execute<M: GuestMemory, R: Recorder>(
         };
         let rows = u64::from(length).min(left) as usize;
         let block = &ops[index as usize..][..rows];
-        let facts = recorder.begin_block(index, program.pc_of(index), rows);
+        let facts = recorder.begin_block(rows);
         let mut next = index + rows as u32;
-        let ended = run_block(machine, program, block, index, &mut next, facts, text);
-        if let Some((offset, ended)) = ended {
-            // Opaque, or the loop would carry along everything that is computed from it here.
-            let offset = std::hint::black_box(offset);
-            let retired = offset + usize::from(matches!(ended, Ended::Exit(_)));
-            index += retired as u32;
-            left -= retired as u64;
-            recorder.end_block(retired, program.pc_of(index));
-            break match ended {
-                Ended::Exit(code) => Stop::Exit(code),
-                Ended::Fault(kind, address) => Stop::Trap(Trap {
-                    kind,
-                    pc: program.pc_of(index),
-                    cycle: start_cycle + budget - left,
-                    address,
-                }),
-            };
+        match run_block(machine, program, block, index, &mut next, facts, text) {
+            Ok(retired) => {
+                recorder.end_block(index, program.pc_of(index), retired, program.pc_of(next));
+                left -= retired as u64;
+                index = next;
+            }
+            Err((offset, ended)) => {
+                // Opaque, or the loop would carry along everything that is computed from it here.
+                let offset = std::hint::black_box(offset);
+                let retired = offset + usize::from(matches!(ended, Ended::Exit(_)));
+                let stopped = index + retired as u32;
+                let pc = program.pc_of(stopped);
+                recorder.end_block(index, program.pc_of(index), retired, pc);
+                left -= retired as u64;
+                index = stopped;
+                break match ended {
+                    Ended::Exit(code) => Stop::Exit(code),
+                    Ended::Fault(kind, address) => Stop::Trap(Trap {
+                        kind,
+                        pc,
+                        cycle: start_cycle + budget - left,
+                        address,
+                    }),
+                };
+            }
         }
-        left -= rows as u64;
-        index = next;
-        recorder.end_block(rows, program.pc_of(next));
     };
     machine.index = index;
     machine.cycle = start_cycle + budget - left;
@@ -103,8 +109,9 @@ fn refused(address: u32, width: u32, misaligned: TrapKind) -> Ended {
     Ended::Fault(kind, Some(address))
 }
 
-/// Executes the ops of one block, `index` the first one's. Sets `next` where control goes elsewhere
-/// than behind the block; returns the offset of the op that ended the run, if one did.
+/// Executes the ops of one block, `index` the first one's, until a branch is taken or they end. Sets
+/// `next` where control goes elsewhere than behind the block. Returns how many ops have retired, or
+/// the offset of the op that ended the run.
 #[inline(always)]
 fn run_block<M: GuestMemory, B: BlockRecorder>(
     machine: &mut Machine<M>,
@@ -114,7 +121,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
     next: &mut u32,
     mut recorder: B,
     text: &mut dyn TextSink,
-) -> Option<(usize, Ended)> {
+) -> Result<usize, (usize, Ended)> {
     let Machine {
         registers,
         memory,
@@ -172,7 +179,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 let address = registers[rs1].wrapping_add(imm);
                 if !address.is_multiple_of($width) || address < NULL_END {
                     let misaligned = TrapKind::MisalignedLoad { width: $width };
-                    return Some((offset, refused(address, $width, misaligned)));
+                    return Err((offset, refused(address, $width, misaligned)));
                 }
                 recorder.rs1(offset, registers[rs1]);
                 let $value = memory.$load(address);
@@ -188,7 +195,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 let (address, value) = (registers[rs1].wrapping_add(imm), registers[rs2]);
                 if !address.is_multiple_of($width) {
                     let misaligned = TrapKind::MisalignedStore { width: $width };
-                    return Some((offset, Ended::Fault(misaligned, Some(address))));
+                    return Err((offset, Ended::Fault(misaligned, Some(address))));
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
@@ -196,7 +203,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }
-                        Err(kind) => return Some((offset, Ended::Fault(kind, Some(address)))),
+                        Err(kind) => return Err((offset, Ended::Fault(kind, Some(address)))),
                     }
                 }
                 recorder.rs1(offset, registers[rs1]);
@@ -210,7 +217,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 }
                 // The page of the tohost word is never ready, so that plain stores don't ask this.
                 if $width == 4 && !ready && *tohost == Some(address) && value & 1 == 1 {
-                    return Some((offset, Ended::Exit(value >> 1)));
+                    return Err((offset, Ended::Exit(value >> 1)));
                 }
             }};
         }
@@ -219,6 +226,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 let (a, b) = (read_rs1!(), read_rs2!());
                 if $taken(a, b) {
                     *next = imm;
+                    return Ok(offset + 1);
                 }
             }};
         }
@@ -278,7 +286,7 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
             Kind::BranchMisaligned => {
                 let (a, b) = (read_rs1!(), read_rs2!());
                 if alu::taken(op.rd, a, b) {
-                    return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                    return Err((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
                 }
             }
             Kind::Jump => *next = imm,
@@ -287,12 +295,12 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 *next = imm;
             }
             Kind::JumpMisaligned => {
-                return Some((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
+                return Err((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
             }
             Kind::JumpRegister | Kind::JumpRegisterLink => {
                 let target = registers[rs1].wrapping_add(imm) & !1;
                 if target & 2 != 0 {
-                    return Some((
+                    return Err((
                         offset,
                         Ended::Fault(TrapKind::MisalignedFetch, Some(target)),
                     ));
@@ -310,27 +318,30 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                 let (after, exit) = match called {
                     Ok(Called::Return(value)) => (value, None),
                     Ok(Called::Exit(code)) => (before, Some(code)),
-                    Err((kind, address)) => return Some((offset, Ended::Fault(kind, address))),
+                    Err((kind, address)) => return Err((offset, Ended::Fault(kind, address))),
                 };
                 recorder.rs1(offset, registers[usize::from(A7)]);
                 recorder.rs2(offset, registers[usize::from(A2)]);
                 recorder.rd(offset, before, after);
                 registers[usize::from(A0)] = after;
                 // An ecall is the last op of its block: nothing is left to run here.
-                return exit.map(|code| (offset, Ended::Exit(code)));
+                return match exit {
+                    Some(code) => Err((offset, Ended::Exit(code))),
+                    None => Ok(offset + 1),
+                };
             }
-            Kind::Ebreak => return Some((offset, Ended::Fault(TrapKind::Breakpoint, None))),
+            Kind::Ebreak => return Err((offset, Ended::Fault(TrapKind::Breakpoint, None))),
             Kind::Illegal => {
                 let kind = TrapKind::IllegalInstruction { word: imm };
-                return Some((offset, Ended::Fault(kind, None)));
+                return Err((offset, Ended::Fault(kind, None)));
             }
             Kind::Outside => {
                 let pc = program.text_base().wrapping_add(4 * (end - 1));
-                return Some((offset, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
+                return Err((offset, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
             }
         }
     }
-    None
+    Ok(block.len())
 }
 
 /// Carries out a host call with the machine's registers.

@@ -14,10 +14,11 @@ pub trait Recorder {
     type Block<'a>: BlockRecorder
     where
         Self: 'a;
-    /// Up to `rows` instructions follow, from table index `pc_index`, address `pc`.
-    fn begin_block(&mut self, pc_index: u32, pc: u32, rows: usize) -> Self::Block<'_>;
-    /// The first `rows` instructions of the block have retired; the next one is at `next_pc`.
-    fn end_block(&mut self, rows: usize, next_pc: u32);
+    /// Up to `rows` consecutive instructions follow.
+    fn begin_block(&mut self, rows: usize) -> Self::Block<'_>;
+    /// `rows` instructions of the block have retired, the first of them at table index `pc_index` and
+    /// address `pc`; the next one is at `next_pc`.
+    fn end_block(&mut self, pc_index: u32, pc: u32, rows: usize, next_pc: u32);
 }
 
 /// Receives the facts of one block's instructions, under their offsets in it, which ascend. An
@@ -44,11 +45,11 @@ pub struct NoRecorder;
 impl Recorder for NoRecorder {
     type Block<'a> = Self;
     #[inline(always)]
-    fn begin_block(&mut self, _: u32, _: u32, _: usize) -> Self {
+    fn begin_block(&mut self, _: usize) -> Self {
         Self
     }
     #[inline(always)]
-    fn end_block(&mut self, _: usize, _: u32) {}
+    fn end_block(&mut self, _: u32, _: u32, _: usize, _: u32) {}
 }
 
 impl BlockRecorder for NoRecorder {
