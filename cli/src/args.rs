@@ -12,6 +12,7 @@ use tracelane::limits::{
 };
 use tracelane::trace::columns::Column;
 use tracelane::vm::MemoryKind;
+use tracelane_kernels::Tier;
 
 /// Run RISC-V (RV32IM) programs, keep checkpoints instead of the trace, regenerate witness columns,
 /// prove sum-checks over them.
@@ -83,6 +84,15 @@ pub struct ReplayOptions {
     /// Rows of a chunk, a power of two; results never depend on it.
     #[arg(long, value_name = "N", default_value_t = CHUNK_ROWS as u64, value_parser = chunk_rows)]
     pub chunk_rows: u64,
+}
+
+/// How to compute in the field.
+#[derive(Args, Debug)]
+pub struct KernelOptions {
+    /// Instructions for the field kernels: scalar, portable or avx2; the fastest unless given.
+    /// Results never depend on it.
+    #[arg(long, value_name = "TIER", default_value_t = Tier::detect(), value_parser = tier)]
+    pub tier: Tier,
 }
 
 /// Options of `run`.
@@ -193,6 +203,8 @@ pub struct ProveOptions {
     pub guest: GuestOptions,
     #[command(flatten)]
     pub replay: ReplayOptions,
+    #[command(flatten)]
+    pub kernels: KernelOptions,
     /// Write the proof to this file.
     #[arg(short = 'o', long = "out", value_name = "PROOF")]
     pub out: Option<PathBuf>,
@@ -229,6 +241,8 @@ pub struct VerifyOptions {
     pub limits: LimitOptions,
     #[command(flatten)]
     pub replay: ReplayOptions,
+    #[command(flatten)]
+    pub kernels: KernelOptions,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -277,6 +291,14 @@ fn memory_kind(text: &str) -> Result<MemoryKind, String> {
     ];
     let kind = kinds.into_iter().find(|kind| kind.to_string() == text);
     kind.ok_or_else(|| "expected automatic, reserved or paged".to_owned())
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    let tier = text.parse::<Tier>().map_err(|error| error.to_string())?;
+    match tier.is_available() {
+        true => Ok(tier),
+        false => Err(format!("this processor or build has no {tier}")),
+    }
 }
 
 fn column(text: &str) -> Result<Column, String> {

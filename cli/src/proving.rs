@@ -4,8 +4,9 @@ use ark_bn254::Fr;
 use tracelane::replay::ReplayOptions as Replay;
 use tracelane::sumcheck::PublicInstance;
 use tracelane::vm::RunResult;
+use tracelane_kernels::Kernels;
 
-use crate::args::{LimitOptions, ReplayOptions};
+use crate::args::{KernelOptions, LimitOptions, ReplayOptions};
 use crate::failure::Failure;
 use crate::guest::Guest;
 use crate::interrupt;
@@ -23,6 +24,12 @@ pub fn instance(guest: &Guest<'_>, result: &RunResult, num_vars: usize) -> Publi
         cycles: result.cycles,
         num_vars: num_vars as u32,
     }
+}
+
+/// The kernels of the tier that `options` ask for.
+pub fn kernels(options: &KernelOptions) -> Result<Kernels<Field>, Failure> {
+    let missing = || Failure::Arguments(format!("this processor has no {}", options.tier));
+    Kernels::for_tier(options.tier).ok_or_else(missing)
 }
 
 /// The threads that `options` ask for.

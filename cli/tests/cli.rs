@@ -266,7 +266,8 @@ fn prove_and_verify_agree_whatever_the_options() {
     let mut proofs = Vec::new();
     let options = [
         "--threads 1",
-        "--threads 3 --interval 100",
+        "--threads 3 --interval 100 --tier scalar",
+        "--threads 1 --chunk-rows 16 --tier portable",
         "--threads 2 --interval 2^20 --chunk-rows 64 --guest-memory paged",
     ];
     for (index, options) in options.into_iter().enumerate() {
@@ -467,6 +468,7 @@ fn bad_arguments_and_unreadable_files_give_code_2() {
         "prove x --product rs1_value,colour",
         "prove x --chunk-rows 3",
         "prove x --threads 0",
+        "prove x --tier mmx",
         "rows x --elf y --range 7",
         "rows x --elf y --range 9..7",
     ] {

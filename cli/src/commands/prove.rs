@@ -10,14 +10,13 @@ use tracelane::replay::Run;
 use tracelane::sumcheck::{Proof, Statement, SumCheckProver, verify};
 use tracelane::trace::columns::Column;
 use tracelane::vm::RunResult;
-use tracelane_kernels::Kernels;
 
 use crate::args::ProveOptions;
 use crate::failure::Failure;
 use crate::guest::{Guest, Terminal, check_exit_code, save_output};
 use crate::phase::{Phases, peak_memory_bytes};
 use crate::progress::Progress;
-use crate::proving::{Field, instance, pool, replay};
+use crate::proving::{Field, instance, kernels, pool, replay};
 use crate::{files, format};
 
 /// Tables of the rounds in memory: larger than the square root of short traces, because 8 MiB are
@@ -28,6 +27,7 @@ const TABLE_BYTES_MIN: u64 = 8 << 20;
 pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let from = &options.guest;
     let pool = pool(&options.replay)?;
+    let kernels = kernels(&options.kernels)?;
     let mut phases = Phases::default();
     let guest = phases.time("load", || {
         Guest::read(&from.elf, from.input.as_deref(), &from.limits)
@@ -47,13 +47,14 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         Statement::product(&columns, options.eq),
     )
     .with_instance(instance)
+    .with_kernels(kernels)
     .with_memory_bytes(table_bytes(oracle.num_vars(), columns.len()));
     let proof = phases.time("prove", || prover.prove_actual(&oracle))?;
     let regenerate = oracle.replay_duration();
     let sweeps = oracle.sweeps();
     let accepted = phases.time("verify", || {
         verify(&proof, &instance, oracle.column_names())
-            .and_then(|pending| pending.check(&oracle, Kernels::detect()))
+            .and_then(|pending| pending.check(&oracle, kernels))
     });
     drop(progress);
     if let Err(error) = &accepted {

@@ -11,14 +11,13 @@ use tracelane::replay::Run;
 use tracelane::sumcheck::{Proof, VerifyError, verify as verify_rounds};
 use tracelane::trace::columns::Column;
 use tracelane::vm::DiscardText;
-use tracelane_kernels::Kernels;
 
 use crate::args::{LimitOptions, VerifyOptions};
 use crate::failure::Failure;
 use crate::guest::Guest;
 use crate::phase::Phases;
 use crate::progress::Progress;
-use crate::proving::{Field, instance, pool, replay};
+use crate::proving::{Field, instance, kernels, pool, replay};
 use crate::{files, format};
 
 /// `tracelane verify`.
@@ -34,6 +33,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         ..options.limits
     };
     let pool = pool(&options.replay)?;
+    let kernels = kernels(&options.kernels)?;
     let mut phases = Phases::default();
     let guest = phases.time("load", || {
         Guest::read(&options.elf, options.input.as_deref(), &limits)
@@ -55,7 +55,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let oracle = StreamingOracle::new(run, replay(&options.replay, &limits, &pool, &report))?;
     let instance = instance(&guest, &result, oracle.num_vars());
     let verified = phases.time("verify", || {
-        verify_rounds(&proof, &instance, oracle.column_names())?.check(&oracle, Kernels::detect())
+        verify_rounds(&proof, &instance, oracle.column_names())?.check(&oracle, kernels)
     });
     drop(progress);
     let verified = verified.map_err(|error| match error {

@@ -1,0 +1,13 @@
+//! Hostile proof bytes: refused, or one encoding of something well-formed.
+#![no_main]
+
+#[path = "../../tests/support/bodies.rs"]
+mod bodies;
+#[path = "../../tests/support/differential.rs"]
+mod differential;
+#[path = "../../tests/support/encode.rs"]
+mod encode;
+#[path = "../../tests/support/spec.rs"]
+mod spec;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::decode_proof(bytes));

@@ -1,0 +1,13 @@
+//! Hostile text: decoded and executed as the specification says, row by row.
+#![no_main]
+
+#[path = "../../tests/support/bodies.rs"]
+mod bodies;
+#[path = "../../tests/support/differential.rs"]
+mod differential;
+#[path = "../../tests/support/encode.rs"]
+mod encode;
+#[path = "../../tests/support/spec.rs"]
+mod spec;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::run_words(bytes));

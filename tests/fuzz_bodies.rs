@@ -1,0 +1,91 @@
+//! Short runs of the fuzz targets' bodies, on mutants of sound bytes and on noise.
+
+#[path = "support/bodies.rs"]
+mod bodies;
+#[path = "support/differential.rs"]
+mod differential;
+#[path = "support/encode.rs"]
+mod encode;
+#[path = "support/guests.rs"]
+mod guests;
+#[path = "support/programs.rs"]
+mod programs;
+#[path = "support/recorded.rs"]
+mod recorded;
+#[path = "support/spec.rs"]
+mod spec;
+
+use std::sync::LazyLock;
+
+use ark_bn254::Fr;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use recorded::Recorded;
+use tracelane::oracle::{PolynomialOracle, StreamingOracle};
+use tracelane::replay::{ReplayOptions, Run};
+use tracelane::sumcheck::{Statement, SumCheckProver};
+use tracelane::trace::columns::Column;
+
+static PROOF: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let recorded = Recorded::new("sieve", b"200");
+    let store = recorded.checkpoints(256);
+    let run = Run::new(&recorded.program, &store).expect("its own program");
+    let oracle = StreamingOracle::new(run, ReplayOptions::default()).expect("a worker");
+    let statement = Statement::product(&[Column::RdAfter.id(), Column::NextPc.id()], true);
+    let prover = SumCheckProver::<Fr>::for_statement(oracle.num_vars(), statement)
+        .with_instance(recorded.instance());
+    prover
+        .prove_actual(&oracle)
+        .expect("an honest prover")
+        .to_bytes()
+});
+
+/// Some bytes set, some removed.
+type Damage = (Vec<(Index, u8)>, Option<(Index, usize)>);
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let bytes = prop::collection::vec((any::<Index>(), any::<u8>()), 0..8);
+    (
+        bytes,
+        prop::option::weighted(0.2, (any::<Index>(), 1usize..40)),
+    )
+}
+
+fn damaged(sound: &[u8], (set, cut): &Damage) -> Vec<u8> {
+    let mut bytes = sound.to_vec();
+    for (at, value) in set {
+        let at = at.index(bytes.len());
+        bytes[at] = *value;
+    }
+    if let Some((at, count)) = cut {
+        let at = at.index(bytes.len());
+        bytes.drain(at..(at + count).min(sound.len()));
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn mutants_of_proofs(damage in damage()) {
+        bodies::decode_proof(&damaged(&PROOF, &damage));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn mutants_of_a_small_elf(damage in damage(), words in programs::program(20)) {
+        let segments = [encode::text(0x1_0000, &words), encode::data(programs::DATA, &[1; 64], true)];
+        let elf = encode::elf(0x1_0000, &segments, &[("tohost", programs::DATA)]);
+        bodies::load_elf(&damaged(&elf, &damage));
+    }
+
+    #[test]
+    fn mutants_of_programs(damage in damage(), words in programs::program(40)) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bodies::run_words(&damaged(&bytes, &damage));
+    }
+}
