@@ -1,7 +1,7 @@
-//! eq, split in two: weights of 2^m rows from two tables of about 2^(m/2).
+//! eq and eq plus one: weights of 2^m rows, and eq split into two tables of about 2^(m/2).
 //!
-//! In: a point. Out: [`SplitEq`]. Bit j of an index pairs with coordinate j of the point.
-//! Source: ePrint 2024/1210 (Dao, Thaler), section 3.
+//! In: points. Out: [`SplitEq`], tables, values. Bit j of an index pairs with coordinate j of the
+//! point. Sources: ePrint 2024/1210 (Dao, Thaler), section 3; eq plus one: ePrint 2025/611, section 5.
 
 use tracelane_kernels::{WeightField, eq_table};
 
@@ -34,4 +34,39 @@ pub fn eq_points<F: WeightField>(a: &[F], b: &[F]) -> F {
         .zip(b)
         .map(|(a, b)| *a * b + (F::ONE - a) * (F::ONE - b))
         .product()
+}
+
+/// `eq(a, b - 1)` as a polynomial: for bits, 1 where b is the row after a, and 0 for b = 0.
+#[must_use]
+pub fn eq_plus_one_points<F: WeightField>(a: &[F], b: &[F]) -> F {
+    assert_eq!(a.len(), b.len(), "points of one length");
+    // A carry runs through the low ones of a, which are zeros in b, and ends where a has its lowest
+    // zero; behind it both agree.
+    let (mut ended, mut running) = (F::ZERO, F::ONE);
+    for (a, b) in a.iter().zip(b) {
+        let same = *a * b + (F::ONE - a) * (F::ONE - b);
+        ended = ended * same + running * (F::ONE - a) * b;
+        running *= *a * (F::ONE - b);
+    }
+    ended
+}
+
+/// [`eq_plus_one_points`] of `point` and every row, and the product of the point's coordinates: the
+/// weight of the carry that leaves the last row.
+#[must_use]
+pub fn eq_plus_one_table<F: WeightField>(point: &[F]) -> (Vec<F>, F) {
+    let mut table = Vec::with_capacity(1 << point.len());
+    table.push(F::ZERO);
+    let mut carry = F::ONE;
+    for coordinate in point {
+        let low = table.len();
+        for row in 0..low {
+            let high = table[row] * coordinate;
+            table[row] -= high;
+            table.push(high);
+        }
+        table[low] += carry * (F::ONE - coordinate);
+        carry *= *coordinate;
+    }
+    (table, carry)
 }

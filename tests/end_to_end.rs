@@ -13,7 +13,7 @@ use rayon::ThreadPoolBuilder;
 use recorded::{Recorded, SMALL};
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{ReplayOptions, Run};
-use tracelane::sumcheck::{Proof, Schedule, Statement, SumCheckProver, verify};
+use tracelane::sumcheck::{Batch, Proof, Schedule, Statement, SumCheckProver, verify};
 use tracelane::trace::columns::Column;
 use tracelane_kernels::{Goldilocks2, Kernels, WeightField};
 
@@ -36,7 +36,7 @@ fn prove<F: WeightField>(
     let verified = pending
         .check(oracle, Kernels::detect())
         .expect("true claims");
-    assert_eq!(verified.claimed_sum(), proof.claimed_sum);
+    assert_eq!(verified.claimed_sums(), proof.claimed_sums);
     proof.to_bytes()
 }
 
@@ -49,8 +49,12 @@ fn law<F: WeightField>(statement: &Statement) {
             .zip(&trace)
             .map(|(name, values)| (*name, values.as_slice()))
             .collect();
-        let expected =
-            dense_prover::prove::<F>(&columns, statement, &recorded.instance()).to_bytes();
+        let expected = dense_prover::prove::<F>(
+            &columns,
+            &Batch::of(statement.clone()),
+            &recorded.instance(),
+        )
+        .to_bytes();
         let num_vars = recorded.instance().num_vars as usize;
         for interval in [61, 1 << 10, 1 << 30] {
             let store = recorded.checkpoints(interval);

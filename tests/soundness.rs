@@ -16,7 +16,7 @@ use tracelane::checkpoint::MemoryStore;
 use tracelane::oracle::{DenseOracle, OracleError, PolynomialOracle, StreamingOracle};
 use tracelane::replay::{ReplayOptions, Run};
 use tracelane::sumcheck::{
-    LinearForm, Product, Proof, ProveError, PublicInstance, Statement, StatementError,
+    Batch, LinearForm, Product, Proof, ProveError, PublicInstance, Statement, StatementError,
     SumCheckProver, Verified, VerifyError, verify,
 };
 use tracelane::trace::columns::{Column, ColumnId};
@@ -77,7 +77,7 @@ fn every_changed_field_element_is_refused() {
         let honest = case.proof(eq);
         case.verdict(&honest).expect("an honest proof");
         let mut proof = honest.clone();
-        proof.claimed_sum += Fr::ONE;
+        proof.claimed_sums[0] += Fr::ONE;
         case.verdict(&proof).expect_err("another sum");
         for round in 0..honest.rounds.len() {
             for place in 0..honest.rounds[round].len() {
@@ -110,20 +110,20 @@ fn a_wrong_sum_is_not_proven_and_not_hidden_in_the_first_round() {
     let honest = case.proof(false);
     let prover = SumCheckProver::<Fr>::for_statement(oracle.num_vars(), statement(false))
         .with_instance(case.recorded.instance());
-    let wrong = honest.claimed_sum + Fr::ONE;
+    let wrong = honest.claimed_sums[0] + Fr::ONE;
     assert!(matches!(
         prover.prove(&oracle, wrong),
         Err(ProveError::ClaimedSum)
     ));
     assert_eq!(
         prover
-            .prove(&oracle, honest.claimed_sum)
+            .prove(&oracle, honest.claimed_sums[0])
             .expect("the true sum"),
         honest
     );
     // A first message that fits the wrong sum shifts the error to the openings.
     let mut proof = honest;
-    proof.claimed_sum = wrong;
+    proof.claimed_sums[0] = wrong;
     proof.rounds[0]
         .iter_mut()
         .for_each(|value| *value += Fr::ONE);
@@ -212,7 +212,7 @@ fn a_proof_of_another_statement_is_no_proof_of_this_one() {
     others[3].eval_points += 1;
     for other in others {
         let mut proof = honest.clone();
-        proof.statement = other;
+        proof.batch.statements[0] = other;
         case.verdict(&proof).expect_err("another statement");
     }
     // Nor of columns that are only named otherwise.
@@ -272,11 +272,11 @@ fn statements_that_are_none_are_refused_by_prover_and_verifier() {
             "{bad:?}"
         );
         let mut proof = case.proof(false);
-        proof.statement = bad;
+        proof.batch = Batch::of(bad);
         let error = verify(&proof, &case.recorded.instance(), Column::NAMES).expect_err("none");
         assert!(matches!(error, VerifyError::Statement(_)), "{error}");
     }
-    let error: StatementError = Statement::product(&[], false)
+    let error: StatementError = Batch::of(Statement::product(&[], false))
         .check(5)
         .expect_err("no factors");
     assert!(error.to_string().contains("expected 1 to"), "{error}");

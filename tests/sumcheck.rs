@@ -10,9 +10,10 @@ use ark_bn254::Fr;
 use proptest::prelude::*;
 use ranged_oracle::RangedOracle;
 use tracelane::sumcheck::{
-    LinearForm, Product, Proof, PublicInstance, Schedule, Statement, SumCheckProver, verify,
+    Batch, LinearForm, Product, Proof, PublicInstance, RowWeight, Schedule, Statement,
+    SumCheckProver, verify,
 };
-use tracelane::trace::columns::ColumnId;
+use tracelane::trace::columns::{ColumnId, ColumnSet};
 use tracelane_kernels::{Goldilocks2, Kernels, Tier, WeightField};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -56,17 +57,10 @@ fn form(constant: i32, terms: &[(usize, i32)]) -> LinearForm {
     LinearForm { constant, terms }
 }
 
-/// One statement of every shape: 1 to 4 factors, plain and combined columns, several products of
-/// different lengths, with and without eq, more evaluation points than needed.
-fn statements() -> Vec<Statement> {
+/// One batch of every shape: 1 to 4 factors, plain and combined columns, several products of different
+/// lengths, each weight, more evaluation points than needed, several statements, extra columns.
+fn batches() -> Vec<Batch> {
     let id = ColumnId::new;
-    let mut shapes = vec![
-        Statement::product(&[id(0)], false),
-        Statement::product(&[id(0), id(1)], false),
-        Statement::product(&[id(2), id(2)], true),
-        Statement::product(&[id(0), id(1), id(3)], true),
-        Statement::product(&[id(0), id(1), id(2), id(3)], true),
-    ];
     let long = Product {
         coefficient: -3,
         factors: vec![
@@ -79,17 +73,43 @@ fn statements() -> Vec<Statement> {
         coefficient: 1,
         factors: vec![form(0, &[(2, 1)])],
     };
-    shapes.push(Statement {
-        eq: true,
-        eval_points: 5,
-        products: vec![long.clone(), short.clone()],
-    });
-    shapes.push(Statement {
-        eq: false,
-        eval_points: 7,
-        products: vec![short, long],
-    });
-    shapes
+    let statement = |weight, eval_points, products: &[&Product]| Statement {
+        weight,
+        eval_points,
+        products: products.iter().map(|&product| product.clone()).collect(),
+    };
+    let next_form = Product {
+        coefficient: 2,
+        factors: vec![form(-9, &[(3, 1), (0, -4)])],
+    };
+    let one = [
+        Statement::product(&[id(0)], false),
+        Statement::product(&[id(0), id(1)], false),
+        Statement::product(&[id(2), id(2)], true),
+        Statement::product(&[id(0), id(1), id(3)], true),
+        Statement::product(&[id(0), id(1), id(2), id(3)], true),
+        statement(RowWeight::Eq, 5, &[&long, &short]),
+        statement(RowWeight::One, 7, &[&short, &long]),
+        Statement::next(id(1)),
+        statement(RowWeight::EqPlusOne, 4, &[&short, &next_form]),
+    ];
+    let several = [
+        vec![one[0].clone(), one[3].clone(), one[5].clone()],
+        vec![one[7].clone(), one[8].clone()],
+        vec![Statement::product(&[id(0)], true), Statement::next(id(1))],
+        vec![
+            one[8].clone(),
+            one[1].clone(),
+            one[2].clone(),
+            one[6].clone(),
+        ],
+    ];
+    let mut batches: Vec<Batch> = one.into_iter().map(Batch::of).collect();
+    batches.extend(several.map(|statements| Batch {
+        statements,
+        extra: ColumnSet::EMPTY.with(id(2)),
+    }));
+    batches
 }
 
 /// A few ways to cut `num_vars` rounds into windows, the prover's own choice among them.
@@ -109,6 +129,7 @@ fn schedules(num_vars: usize) -> Vec<Option<Schedule>> {
     let named = [
         Schedule::in_memory(),
         Schedule::per_round(num_vars),
+        Schedule::half_split(num_vars, 3),
         half,
         all,
         growing,
@@ -120,7 +141,7 @@ fn schedules(num_vars: usize) -> Vec<Option<Schedule>> {
 
 fn prove<F: WeightField>(
     columns: &[(&str, &[u32])],
-    statement: &Statement,
+    batch: &Batch,
     schedule: Option<Schedule>,
     chunk_rows: usize,
     ranges: usize,
@@ -128,8 +149,8 @@ fn prove<F: WeightField>(
 ) -> Proof<F> {
     let oracle = RangedOracle::new(columns, chunk_rows, ranges);
     let num_vars = columns[0].1.len().ilog2() as usize;
-    let mut prover = SumCheckProver::<F>::for_statement(num_vars, statement.clone())
-        .with_instance(instance(num_vars));
+    let mut prover =
+        SumCheckProver::<F>::for_batch(num_vars, batch.clone()).with_instance(instance(num_vars));
     if let Some(kernels) = Kernels::for_tier(tier) {
         prover = prover.with_kernels(kernels);
     }
@@ -141,7 +162,7 @@ fn prove<F: WeightField>(
     let verified = pending
         .check(&oracle, Kernels::detect())
         .expect("true claims");
-    assert_eq!(verified.claimed_sum(), proof.claimed_sum);
+    assert_eq!(verified.claimed_sums(), proof.claimed_sums);
     proof
 }
 
@@ -152,23 +173,17 @@ fn same_as_dense<F: WeightField>(num_vars: usize, chunks: &[usize], tiers: &[Tie
         .zip(&values)
         .map(|(name, values)| (*name, values.as_slice()))
         .collect();
-    for statement in statements() {
-        let expected = dense_prover::prove::<F>(&columns, &statement, &instance(num_vars));
+    for batch in batches() {
+        let expected = dense_prover::prove::<F>(&columns, &batch, &instance(num_vars));
         let bytes = expected.to_bytes();
         assert_eq!(Proof::from_bytes(&bytes).as_ref(), Ok(&expected));
         for (index, schedule) in schedules(num_vars).into_iter().enumerate() {
             for &chunk_rows in chunks {
                 let ranges = 1 + (index + chunk_rows) % 3;
                 let tier = tiers[(index + chunk_rows.ilog2() as usize) % tiers.len()];
-                let shape = (&statement, &schedule, chunk_rows, ranges, tier);
-                let proof: Proof<F> = prove(
-                    &columns,
-                    &statement,
-                    schedule.clone(),
-                    chunk_rows,
-                    ranges,
-                    tier,
-                );
+                let shape = (&batch, &schedule, chunk_rows, ranges, tier);
+                let proof: Proof<F> =
+                    prove(&columns, &batch, schedule.clone(), chunk_rows, ranges, tier);
                 assert!(proof.to_bytes() == bytes, "other bytes for {shape:?}");
             }
         }
@@ -219,7 +234,7 @@ proptest! {
         widths in prop::collection::vec(1usize..5, 0..4),
         chunk_log2 in 0usize..11,
         ranges in 1usize..5,
-        shape in 0usize..7,
+        shape in 0usize..13,
     ) {
         let num_vars = 10;
         let values = columns(num_vars, seed);
@@ -229,12 +244,12 @@ proptest! {
         while schedule.streamed() > num_vars {
             schedule.windows.pop();
         }
-        let statement = &statements()[shape];
+        let batch = &batches()[shape];
         let in_memory = Some(Schedule::in_memory());
         let expected: Proof<Fr> =
-            prove(&columns, statement, in_memory, 1 << num_vars, 1, Tier::detect());
+            prove(&columns, batch, in_memory, 1 << num_vars, 1, Tier::detect());
         let actual: Proof<Fr> =
-            prove(&columns, statement, Some(schedule), 1 << chunk_log2, ranges, Tier::detect());
+            prove(&columns, batch, Some(schedule), 1 << chunk_log2, ranges, Tier::detect());
         prop_assert!(actual == expected);
     }
 }

@@ -6,7 +6,7 @@
 
 use tracelane_kernels::{Kernels, WeightField, grid_points};
 
-use super::statement::{FACTOR_COUNT_MAX, LinearForm, Statement};
+use super::statement::{Batch, FACTOR_COUNT_MAX, LinearForm, RowWeight, Statement};
 use crate::mle::SplitEq;
 use crate::trace::columns::{ColumnId, ColumnSet};
 
@@ -21,12 +21,20 @@ pub enum Factor<F> {
     Form(F, Vec<(usize, F)>),
 }
 
+impl<F> Factor<F> {
+    /// The place of the column that this is, if it is one and nothing else.
+    pub fn slot(&self) -> Option<usize> {
+        match self {
+            Self::Slot(slot) => Some(*slot),
+            Self::Form(..) => None,
+        }
+    }
+}
+
 /// A statement made ready for a field.
 pub struct Plan<F> {
-    /// The statement's columns.
-    pub set: ColumnSet,
-    /// The same, in registry order.
-    pub columns: Vec<ColumnId>,
+    /// Whether rows are weighted with eq.
+    pub eq: bool,
     /// Factors of every product; products with fewer are filled up with the constant 1, whose value
     /// at infinity is 0.
     pub degree: usize,
@@ -34,26 +42,105 @@ pub struct Plan<F> {
     pub products: Vec<(F, Vec<Factor<F>>)>,
 }
 
-impl<F: WeightField> Plan<F> {
-    /// The plan of a checked statement.
-    pub fn new(statement: &Statement) -> Self {
-        let set = statement.columns();
-        let columns: Vec<ColumnId> = set.iter().collect();
-        let slot = |id: ColumnId| {
-            columns
-                .iter()
-                .position(|&other| other == id)
-                .expect("in the set")
+/// One linear form that is weighted with eq plus one.
+pub struct NextPlan<F> {
+    /// The constant.
+    pub constant: F,
+    /// Places among the columns, with coefficients.
+    pub terms: Vec<(usize, F)>,
+}
+
+/// A batch made ready for a field.
+pub struct BatchPlan<F> {
+    /// The columns of the statements and the extra ones.
+    pub opened: ColumnSet,
+    /// The same, in registry order: a slot is a place in here.
+    pub columns: Vec<ColumnId>,
+    /// The columns of `grids`.
+    pub swept: ColumnSet,
+    /// The columns of `nexts`.
+    pub next_columns: ColumnSet,
+    /// The statements that sweeps evaluate on grids.
+    pub grids: Vec<Plan<F>>,
+    /// The statements weighted with eq plus one.
+    pub nexts: Vec<NextPlan<F>>,
+    /// For each statement where it is.
+    pub places: Vec<Place>,
+}
+
+/// Where a statement is in a [`BatchPlan`].
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// In `grids`.
+    Grid(usize),
+    /// In `nexts`.
+    Next(usize),
+}
+
+impl<F: WeightField> BatchPlan<F> {
+    /// The plan of a checked batch.
+    pub fn new(batch: &Batch) -> Self {
+        let opened = batch.columns();
+        let mut plan = Self {
+            opened,
+            columns: opened.iter().collect(),
+            swept: ColumnSet::EMPTY,
+            next_columns: ColumnSet::EMPTY,
+            grids: Vec::new(),
+            nexts: Vec::new(),
+            places: Vec::new(),
         };
-        let factor = |form: &LinearForm| match form.as_column() {
-            Some(id) => Factor::Slot(slot(id)),
-            None => {
-                let terms = form.terms.iter();
-                let terms = terms
-                    .map(|&(id, value)| (slot(id), F::from(value)))
-                    .collect();
-                Factor::Form(F::from(form.constant), terms)
+        for statement in &batch.statements {
+            if statement.weight == RowWeight::EqPlusOne {
+                plan.next_columns = plan.next_columns.union(statement.columns());
+                plan.places.push(Place::Next(plan.nexts.len()));
+                plan.nexts.push(NextPlan::new(statement, &plan.columns));
+            } else {
+                plan.swept = plan.swept.union(statement.columns());
+                plan.places.push(Place::Grid(plan.grids.len()));
+                plan.grids.push(Plan::new(statement, &plan.columns));
             }
+        }
+        plan
+    }
+}
+
+/// The places of a form's columns, with coefficients.
+fn terms<F: WeightField>(form: &LinearForm, columns: &[ColumnId]) -> Vec<(usize, F)> {
+    let terms = form.terms.iter();
+    terms
+        .map(|&(id, value)| (slot(id, columns), F::from(value)))
+        .collect()
+}
+
+fn slot(id: ColumnId, columns: &[ColumnId]) -> usize {
+    let place = columns.iter().position(|&other| other == id);
+    place.expect("a column of the batch")
+}
+
+impl<F: WeightField> NextPlan<F> {
+    /// The sum of the statement's products, each of which is one form.
+    fn new(statement: &Statement, columns: &[ColumnId]) -> Self {
+        let (mut constant, mut sum) = (F::ZERO, vec![F::ZERO; columns.len()]);
+        for product in &statement.products {
+            let coefficient = F::from(product.coefficient);
+            let form = &product.factors[0];
+            constant += coefficient * F::from(form.constant);
+            for (slot, value) in terms::<F>(form, columns) {
+                sum[slot] += coefficient * value;
+            }
+        }
+        let terms = sum.into_iter().enumerate().filter(|(_, c)| !c.is_zero());
+        let terms = terms.collect();
+        Self { constant, terms }
+    }
+}
+
+impl<F: WeightField> Plan<F> {
+    fn new(statement: &Statement, columns: &[ColumnId]) -> Self {
+        let factor = |form: &LinearForm| match form.as_column() {
+            Some(id) => Factor::Slot(slot(id, columns)),
+            None => Factor::Form(F::from(form.constant), terms(form, columns)),
         };
         let degree = statement.product_degree().max(DEGREE_MIN);
         let products = statement.products.iter().map(|product| {
@@ -62,22 +149,11 @@ impl<F: WeightField> Plan<F> {
             let factors = product.factors.iter().map(factor).chain(ones).collect();
             (F::from(product.coefficient), factors)
         });
-        let products = products.collect();
         Self {
-            set,
+            eq: statement.weight == RowWeight::Eq,
             degree,
-            products,
-            columns,
+            products: products.collect(),
         }
-    }
-
-    /// The places of a product's factors, where all of them are plain columns.
-    pub fn plain_slots(factors: &[Factor<F>]) -> Option<Vec<usize>> {
-        let slot = |factor: &Factor<F>| match factor {
-            Factor::Slot(slot) => Some(*slot),
-            Factor::Form(..) => None,
-        };
-        factors.iter().map(slot).collect()
     }
 }
 

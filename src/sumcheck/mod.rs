@@ -1,11 +1,15 @@
 //! Sum-check over the columns of an oracle, in a few sweeps and little memory.
 //!
-//! In: a [`PolynomialOracle`](crate::oracle::PolynomialOracle), a [`Statement`], public facts. Out: a
+//! In: a [`PolynomialOracle`](crate::oracle::PolynomialOracle), a [`Batch`], public facts. Out: a
 //! [`Proof`]; from a proof, [`PendingClaims`] that only the oracle can settle. Sources: ePrint
 //! 2025/611 (small-space sum-check), 2025/1473 (windows), 2025/1117 (small values first).
 //! Proof bytes do not depend on the schedule, nor on anything the oracle was built with.
 
 mod block;
+mod calibrate;
+mod cost;
+mod next;
+mod order;
 mod proof;
 mod prover;
 mod round_poly;
@@ -15,8 +19,11 @@ mod tables;
 mod verifier;
 mod window;
 
+pub use calibrate::{calibrate, regeneration_nanos};
+pub use cost::CostModel;
+pub use order::BindingOrder;
 pub use proof::{DecodeError, Proof, PublicInstance};
 pub use prover::{ProveError, SumCheckProver};
-pub use schedule::{Schedule, ScheduleInputs};
-pub use statement::{LinearForm, Product, Statement, StatementError};
-pub use verifier::{PendingClaims, Verified, VerifyError, verify};
+pub use schedule::{Prediction, Schedule, ScheduleInputs};
+pub use statement::{Batch, LinearForm, Product, RowWeight, Statement, StatementError};
+pub use verifier::{PendingClaims, Verified, VerifyError, verify, verify_at};

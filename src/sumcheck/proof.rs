@@ -7,16 +7,17 @@
 use ark_ff::{BigInteger, Field, PrimeField};
 
 use super::statement::{
-    EVAL_POINTS_MAX, FACTOR_COUNT_MAX, LinearForm, PRODUCT_COUNT_MAX, Product, Statement,
+    Batch, EVAL_POINTS_MAX, FACTOR_COUNT_MAX, LinearForm, PRODUCT_COUNT_MAX, Product, RowWeight,
+    STATEMENT_COUNT_MAX, Statement,
 };
 use crate::limits::VARIABLE_COUNT_MAX;
-use crate::trace::columns::ColumnId;
+use crate::trace::columns::{ColumnId, ColumnSet};
 
 /// First bytes of a proof file.
 const MAGIC: [u8; 8] = *b"\x89TLPROOF";
 
 /// Version of the encoding.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The public facts a proof is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,19 +54,19 @@ impl PublicInstance {
     }
 }
 
-/// What a prover says about a [`PublicInstance`] and a [`Statement`].
+/// What a prover says about a [`PublicInstance`] and a [`Batch`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proof<F> {
     /// The public facts.
     pub instance: PublicInstance,
     /// What is summed.
-    pub statement: Statement,
-    /// The sum.
-    pub claimed_sum: F,
+    pub batch: Batch,
+    /// The sum of each statement.
+    pub claimed_sums: Vec<F>,
     /// For each variable, low ones first, the round polynomial at 0, 2, 3, ... ; its value at 1
     /// follows from the claim.
     pub rounds: Vec<Vec<F>>,
-    /// The value at the challenge point of each column of the statement, in registry order.
+    /// The value at the challenge point of each column of the batch, in registry order.
     pub openings: Vec<F>,
 }
 
@@ -117,12 +118,9 @@ impl<F: Field> Proof<F> {
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(field_id::<F>());
         bytes.extend(self.instance.to_bytes());
-        bytes.extend(self.statement.to_bytes());
+        bytes.extend(self.batch.to_bytes());
         let rounds = self.rounds.iter().flatten();
-        for element in std::iter::once(&self.claimed_sum)
-            .chain(rounds)
-            .chain(&self.openings)
-        {
+        for element in self.claimed_sums.iter().chain(rounds).chain(&self.openings) {
             for coordinate in element.to_base_prime_field_elements() {
                 bytes.extend(coordinate.into_bigint().to_bytes_le());
             }
@@ -150,18 +148,18 @@ impl<F: Field> Proof<F> {
             return Err(DecodeError::Field);
         }
         let instance = reader.instance()?;
-        let statement = reader.statement()?;
-        let claimed_sum = reader.element()?;
+        let batch = reader.batch()?;
+        let claimed_sums = reader.elements(batch.statements.len())?;
         let mut rounds = Vec::new();
         for _ in 0..instance.num_vars {
-            rounds.push(reader.elements(statement.eval_points - 1)?);
+            rounds.push(reader.elements(batch.eval_points() - 1)?);
         }
-        let openings = reader.elements(statement.columns().count())?;
+        let openings = reader.elements(batch.columns().count())?;
         match bytes.len() - reader.at {
             0 => Ok(Self {
                 instance,
-                statement,
-                claimed_sum,
+                batch,
+                claimed_sums,
                 rounds,
                 openings,
             }),
@@ -228,8 +226,28 @@ impl Reader<'_> {
         Ok(instance)
     }
 
+    fn batch(&mut self) -> Result<Batch, DecodeError> {
+        let mut statements = Vec::new();
+        for _ in 0..self.count("number of statements", 1, STATEMENT_COUNT_MAX)? {
+            statements.push(self.statement()?);
+        }
+        let mut extra = ColumnSet::EMPTY;
+        let mut least = 0;
+        for _ in 0..self.count("number of extra columns", 0, ColumnId::COUNT_MAX)? {
+            // Ascending, so that a set has one encoding.
+            let id = self.count("extra column", least, ColumnId::COUNT_MAX - 1)?;
+            extra = extra.with(ColumnId::new(id));
+            least = id + 1;
+        }
+        Ok(Batch { statements, extra })
+    }
+
     fn statement(&mut self) -> Result<Statement, DecodeError> {
-        let eq = self.count("eq flag", 0, 1)? == 1;
+        let weight = match self.count("row weight", 0, 2)? {
+            0 => RowWeight::One,
+            1 => RowWeight::Eq,
+            _ => RowWeight::EqPlusOne,
+        };
         let eval_points = self.count("number of evaluation points", 2, EVAL_POINTS_MAX)?;
         let mut products = Vec::new();
         for _ in 0..self.count("number of products", 1, PRODUCT_COUNT_MAX)? {
@@ -244,7 +262,7 @@ impl Reader<'_> {
             });
         }
         Ok(Statement {
-            eq,
+            weight,
             eval_points,
             products,
         })

@@ -1,7 +1,7 @@
-//! What is summed: products of linear combinations of columns, over all rows.
+//! What is summed: weighted products of linear combinations of columns, over all rows.
 //!
-//! In: column ids and small integers. Out: [`Statement`], plain data with one byte encoding. It does
-//! not know columns' values.
+//! In: column ids and small integers. Out: [`Statement`], one sum, and [`Batch`], several that are
+//! proven together; plain data with one byte encoding. It does not know columns' values.
 
 use crate::trace::columns::{ColumnId, ColumnSet};
 
@@ -13,6 +13,9 @@ pub const PRODUCT_COUNT_MAX: usize = 64;
 
 /// Most evaluations a round message may have.
 pub const EVAL_POINTS_MAX: usize = 16;
+
+/// Most statements of one batch.
+pub const STATEMENT_COUNT_MAX: usize = 16;
 
 /// `constant + sum of coefficient * column`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,15 +55,37 @@ pub struct Product {
     pub factors: Vec<LinearForm>,
 }
 
-/// `sum over rows x of [eq(tau, x) *] sum of products`, tau drawn from the transcript.
+/// What each row is weighted with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RowWeight {
+    /// Nothing: every row counts once.
+    One,
+    /// eq(tau, x).
+    Eq,
+    /// eq(tau, x - 1), the polynomial "eq plus one": the columns as they are one row later, weighted
+    /// with eq(tau, .). No row comes before row 0, so row 0 counts nothing. For sums of single
+    /// linear forms only. Source: ePrint 2025/611, section 5 (pcnext).
+    EqPlusOne,
+}
+
+/// `sum over rows x of weight(x) * (sum of products)(x)`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Statement {
-    /// Whether each row is weighted with eq(tau, x).
-    pub eq: bool,
+    /// The weight of each row.
+    pub weight: RowWeight,
     /// Evaluations that describe a round polynomial: at least its degree and one.
     pub eval_points: usize,
     /// The products.
     pub products: Vec<Product>,
+}
+
+/// Statements about one trace that are proven together: one tau, one point, the same sweeps.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batch {
+    /// The statements.
+    pub statements: Vec<Statement>,
+    /// Columns whose values at the point are claimed beyond those the statements are about.
+    pub extra: ColumnSet,
 }
 
 /// Why a statement can't be proven.
@@ -76,6 +101,15 @@ pub enum StatementError {
         actual: usize,
         /// Limit.
         max: usize,
+    },
+    /// Rows weighted with eq plus one, and a product of several factors.
+    #[error(
+        "a product of {actual} factors, expected 1 where rows are weighted with eq plus one; prove \
+         the factors' claims at the next row by a statement each"
+    )]
+    NextFactors {
+        /// Its factors.
+        actual: usize,
     },
     /// Too few or too many evaluation points.
     #[error("{actual} evaluation points, expected {min} to {EVAL_POINTS_MAX}")]
@@ -96,16 +130,27 @@ pub enum StatementError {
 }
 
 impl Statement {
-    /// The sum of the products of `columns`.
+    /// The sum over all rows of the product of `columns`, weighted with eq or not.
     #[must_use]
     pub fn product(columns: &[ColumnId], eq: bool) -> Self {
+        let weight = if eq { RowWeight::Eq } else { RowWeight::One };
+        Self::weighted_product(columns, weight)
+    }
+
+    /// `column` one row later, weighted with eq.
+    #[must_use]
+    pub fn next(column: ColumnId) -> Self {
+        Self::weighted_product(&[column], RowWeight::EqPlusOne)
+    }
+
+    fn weighted_product(columns: &[ColumnId], weight: RowWeight) -> Self {
         let factors = columns.iter().copied().map(LinearForm::column).collect();
         let products = vec![Product {
             coefficient: 1,
             factors,
         }];
         let mut statement = Self {
-            eq,
+            weight,
             eval_points: 0,
             products,
         };
@@ -123,10 +168,10 @@ impl Statement {
             .unwrap_or(0)
     }
 
-    /// Degree of a round polynomial: that of the products, and one for eq.
+    /// Degree of a round polynomial: that of the products, and one for a weight.
     #[must_use]
     pub fn round_degree(&self) -> usize {
-        self.product_degree() + usize::from(self.eq)
+        self.product_degree() + usize::from(self.weight != RowWeight::One)
     }
 
     /// The columns it is about.
@@ -142,11 +187,7 @@ impl Statement {
     ///
     /// # Errors
     /// [`StatementError`].
-    pub fn check(&self, column_count: usize) -> Result<(), StatementError> {
-        let count = |what, actual: usize, max| match (1..=max).contains(&actual) {
-            true => Ok(()),
-            false => Err(StatementError::Count { what, actual, max }),
-        };
+    fn check(&self, column_count: usize) -> Result<(), StatementError> {
         count("products", self.products.len(), PRODUCT_COUNT_MAX)?;
         for product in &self.products {
             count(
@@ -154,19 +195,17 @@ impl Statement {
                 product.factors.len(),
                 FACTOR_COUNT_MAX,
             )?;
+            let actual = product.factors.len();
+            if self.weight == RowWeight::EqPlusOne && actual > 1 {
+                return Err(StatementError::NextFactors { actual });
+            }
         }
         count("columns", self.columns().count(), ColumnId::COUNT_MAX)?;
         let (actual, min) = (self.eval_points, self.round_degree() + 1);
         if !(min..=EVAL_POINTS_MAX).contains(&actual) {
             return Err(StatementError::EvalPoints { actual, min });
         }
-        match self.columns().iter().find(|id| id.index() >= column_count) {
-            Some(id) => Err(StatementError::UnknownColumn {
-                actual: id.index(),
-                count: column_count,
-            }),
-            None => Ok(()),
-        }
+        check_columns(self.columns(), column_count)
     }
 
     /// The statement as a formula for people; columns as `names` call them.
@@ -198,21 +237,21 @@ impl Statement {
             .map(product)
             .collect::<Vec<_>>()
             .join(" + ");
-        match (self.eq, self.products.len()) {
-            (false, _) => format!("sum over rows of {products}"),
-            (true, 1) => format!("sum over rows of eq(tau, row) * {products}"),
-            (true, _) => format!("sum over rows of eq(tau, row) * ({products})"),
+        let weight = match self.weight {
+            RowWeight::One => return format!("sum over rows of {products}"),
+            RowWeight::Eq => "eq(tau, row)",
+            RowWeight::EqPlusOne => "eq(tau, row - 1)",
+        };
+        match self.products.len() {
+            1 => format!("sum over rows of {weight} * {products}"),
+            _ => format!("sum over rows of {weight} * ({products})"),
         }
     }
 
-    /// The statement's one encoding, for transcripts and proof files.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![
-            u8::from(self.eq),
-            self.eval_points as u8,
-            self.products.len() as u8,
-        ];
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        let counts = [self.eval_points as u8, self.products.len() as u8];
+        bytes.push(self.weight as u8);
+        bytes.extend(counts);
         for product in &self.products {
             bytes.extend(product.coefficient.to_le_bytes());
             bytes.push(product.factors.len() as u8);
@@ -225,6 +264,86 @@ impl Statement {
                 }
             }
         }
+    }
+}
+
+impl Batch {
+    /// One statement, and no columns beyond its own.
+    #[must_use]
+    pub fn of(statement: Statement) -> Self {
+        Self {
+            statements: vec![statement],
+            extra: ColumnSet::EMPTY,
+        }
+    }
+
+    /// The columns whose values at the point are claimed.
+    #[must_use]
+    pub fn columns(&self) -> ColumnSet {
+        let columns = self.statements.iter().map(Statement::columns);
+        columns.fold(self.extra, ColumnSet::union)
+    }
+
+    /// Evaluations that describe a round polynomial.
+    #[must_use]
+    pub fn eval_points(&self) -> usize {
+        let points = self.statements.iter().map(|one| one.eval_points);
+        points.max().unwrap_or(0)
+    }
+
+    /// Whether rows are weighted at all.
+    #[must_use]
+    pub fn is_weighted(&self) -> bool {
+        self.statements
+            .iter()
+            .any(|one| one.weight != RowWeight::One)
+    }
+
+    /// Checks it against an oracle with `column_count` columns.
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn check(&self, column_count: usize) -> Result<(), StatementError> {
+        count("statements", self.statements.len(), STATEMENT_COUNT_MAX)?;
+        for statement in &self.statements {
+            statement.check(column_count)?;
+        }
+        check_columns(self.extra, column_count)
+    }
+
+    /// The statements as formulas for people; columns as `names` call them.
+    #[must_use]
+    pub fn describe(&self, names: &[&str]) -> String {
+        let formulas = self.statements.iter().map(|one| one.describe(names));
+        formulas.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The batch's one encoding, for transcripts and proof files.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.statements.len() as u8];
+        for statement in &self.statements {
+            statement.encode(&mut bytes);
+        }
+        bytes.push(self.extra.count() as u8);
+        bytes.extend(self.extra.iter().map(|id| id.index() as u8));
         bytes
+    }
+}
+
+fn count(what: &'static str, actual: usize, max: usize) -> Result<(), StatementError> {
+    match (1..=max).contains(&actual) {
+        true => Ok(()),
+        false => Err(StatementError::Count { what, actual, max }),
+    }
+}
+
+fn check_columns(set: ColumnSet, column_count: usize) -> Result<(), StatementError> {
+    match set.iter().find(|id| id.index() >= column_count) {
+        Some(id) => Err(StatementError::UnknownColumn {
+            actual: id.index(),
+            count: column_count,
+        }),
+        None => Ok(()),
     }
 }

@@ -8,8 +8,8 @@ use tracelane_kernels::{Kernels, WeightField};
 
 use super::proof::{Proof, PublicInstance, field_id};
 use super::round_poly::evaluate_at;
-use super::statement::{LinearForm, Statement, StatementError};
-use crate::mle::eq_points;
+use super::statement::{Batch, LinearForm, RowWeight, Statement, StatementError};
+use crate::mle::{eq_plus_one_points, eq_points};
 use crate::oracle::{OracleError, PolynomialOracle, evaluate_columns};
 use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::transcript::{SpongeTranscript, Transcript};
@@ -56,7 +56,8 @@ pub enum VerifyError {
 #[must_use = "a proof is not verified before its claims are checked"]
 pub struct PendingClaims<F> {
     instance: PublicInstance,
-    claimed_sum: F,
+    claimed_sums: Vec<F>,
+    tau: Option<Vec<F>>,
     point: Vec<F>,
     claims: Vec<(ColumnId, F)>,
 }
@@ -65,17 +66,30 @@ pub struct PendingClaims<F> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Verified<F> {
     instance: PublicInstance,
-    claimed_sum: F,
+    claimed_sums: Vec<F>,
 }
 
 impl<F: WeightField> PendingClaims<F> {
-    /// The point, variable 0 first.
+    /// The claimed sum of each statement.
+    #[must_use]
+    pub fn claimed_sums(&self) -> &[F] {
+        &self.claimed_sums
+    }
+
+    /// The point of eq, variable 0 first, if rows are weighted: drawn from the transcript, or the one
+    /// that [`verify_at`] was given.
+    #[must_use]
+    pub fn tau(&self) -> Option<&[F]> {
+        self.tau.as_deref()
+    }
+
+    /// The point of the claims, variable 0 first, in whatever order variables were bound.
     #[must_use]
     pub fn point(&self) -> &[F] {
         &self.point
     }
 
-    /// For each column of the statement its claimed value at the point.
+    /// For each column of the batch its claimed value at the point.
     #[must_use]
     pub fn claims(&self) -> &[(ColumnId, F)] {
         &self.claims
@@ -108,22 +122,22 @@ impl<F: WeightField> PendingClaims<F> {
         }
         Ok(Verified {
             instance: self.instance,
-            claimed_sum: self.claimed_sum,
+            claimed_sums: self.claimed_sums,
         })
     }
 }
 
-impl<F: Copy> Verified<F> {
+impl<F> Verified<F> {
     /// The facts that were proven about.
     #[must_use]
     pub fn instance(&self) -> &PublicInstance {
         &self.instance
     }
 
-    /// The sum that was proven.
+    /// The sums that were proven, one a statement.
     #[must_use]
-    pub fn claimed_sum(&self) -> F {
-        self.claimed_sum
+    pub fn claimed_sums(&self) -> &[F] {
+        &self.claimed_sums
     }
 }
 
@@ -136,23 +150,45 @@ pub fn verify<F: WeightField>(
     instance: &PublicInstance,
     column_names: &[&str],
 ) -> Result<PendingClaims<F>, VerifyError> {
+    verify_proof(proof, instance, column_names, None)
+}
+
+/// [`verify`] for a proof made [at a given point](super::SumCheckProver::at_point): rows are weighted
+/// with eq of `tau`, variable 0 first, which an earlier proof has left claims about.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify_at<F: WeightField>(
+    proof: &Proof<F>,
+    instance: &PublicInstance,
+    column_names: &[&str],
+    tau: &[F],
+) -> Result<PendingClaims<F>, VerifyError> {
+    check_length("variables", proof.instance.num_vars as usize, tau.len())?;
+    verify_proof(proof, instance, column_names, Some(tau))
+}
+
+fn verify_proof<F: WeightField>(
+    proof: &Proof<F>,
+    instance: &PublicInstance,
+    column_names: &[&str],
+    tau: Option<&[F]>,
+) -> Result<PendingClaims<F>, VerifyError> {
     check_instance(&proof.instance, instance)?;
-    let statement = &proof.statement;
-    statement.check(column_names.len())?;
-    let columns: Vec<ColumnId> = statement.columns().iter().collect();
+    let batch = &proof.batch;
+    batch.check(column_names.len())?;
+    let columns: Vec<ColumnId> = batch.columns().iter().collect();
+    let statements = batch.statements.len();
     check_length("rounds", proof.rounds.len(), instance.num_vars as usize)?;
+    check_length("sums", proof.claimed_sums.len(), statements)?;
     check_length("openings", proof.openings.len(), columns.len())?;
 
-    let (mut transcript, tau) = open_transcript(instance, statement, column_names);
-    transcript.absorb_field("claimed sum", &[proof.claimed_sum]);
-    let mut claim = proof.claimed_sum;
+    let (mut transcript, tau) = open_transcript(instance, batch, column_names, tau);
+    let mixers = absorb_sums(&mut transcript, &proof.claimed_sums);
+    let mut claim = mix(&mixers, proof.claimed_sums.iter().copied());
     let mut point = Vec::with_capacity(proof.rounds.len());
     for message in &proof.rounds {
-        check_length(
-            "values in a round",
-            message.len(),
-            statement.eval_points - 1,
-        )?;
+        check_length("values in a round", message.len(), batch.eval_points() - 1)?;
         transcript.absorb_field("round", message);
         let challenge = transcript.challenge("round");
         // The value at 1 is what makes the round polynomial sum to the claim.
@@ -161,44 +197,75 @@ pub fn verify<F: WeightField>(
         claim = evaluate_at(&values, challenge);
         point.push(challenge);
     }
-    let claims: Vec<(ColumnId, F)> = columns
-        .into_iter()
-        .zip(proof.openings.iter().copied())
-        .collect();
-    let eq = tau.map_or(F::ONE, |tau| eq_points(&tau, &point));
-    if eq * evaluate_statement(statement, &claims) != claim {
+    let openings = proof.openings.iter().copied();
+    let claims: Vec<(ColumnId, F)> = columns.into_iter().zip(openings).collect();
+    let weight = |statement: &Statement| match (statement.weight, &tau) {
+        (RowWeight::Eq, Some(tau)) => eq_points(tau, &point),
+        (RowWeight::EqPlusOne, Some(tau)) => eq_plus_one_points(tau, &point),
+        _ => F::ONE,
+    };
+    let values = batch.statements.iter();
+    let values = values.map(|one| weight(one) * evaluate_statement(one, &claims));
+    if mix(&mixers, values) != claim {
         return Err(VerifyError::FinalSum);
     }
     Ok(PendingClaims {
         instance: *instance,
-        claimed_sum: proof.claimed_sum,
+        claimed_sums: proof.claimed_sums.clone(),
+        tau,
         point,
         claims,
     })
 }
 
-/// The beginning that prover and verifier share: public facts and statement in, tau out.
+/// The beginning that prover and verifier share: public facts and statements in, tau out, which is
+/// `given` or else drawn.
 pub(super) fn open_transcript<F: WeightField>(
     instance: &PublicInstance,
-    statement: &Statement,
+    batch: &Batch,
     column_names: &[&str],
+    given: Option<&[F]>,
 ) -> (SpongeTranscript, Option<Vec<F>>) {
+    const {
+        assert!(
+            F::CHALLENGE_BITS >= 120,
+            "a challenge hits a bad value with probability below 2^-120 times the degree"
+        );
+    }
     let mut transcript = SpongeTranscript::new();
     transcript.absorb_bytes("field", &field_id::<F>());
     transcript.absorb_bytes("instance", &instance.to_bytes());
-    transcript.absorb_bytes("statement", &statement.to_bytes());
-    for id in statement.columns().iter() {
+    transcript.absorb_bytes("batch", &batch.to_bytes());
+    for id in batch.columns().iter() {
         transcript.absorb_bytes("column", column_names[id.index()].as_bytes());
     }
-    let tau = statement.eq.then(|| {
-        (0..instance.num_vars)
-            .map(|_| transcript.challenge("tau"))
-            .collect()
-    });
+    let tau = match given {
+        _ if !batch.is_weighted() => None,
+        Some(tau) => {
+            transcript.absorb_field("tau", tau);
+            Some(tau.to_vec())
+        }
+        None => {
+            let coordinates = 0..instance.num_vars;
+            Some(coordinates.map(|_| transcript.challenge("tau")).collect())
+        }
+    };
     (transcript, tau)
 }
 
-/// The statement's sum of products, without eq, for given values of its columns.
+/// Sums in, what each statement is multiplied with out: 1, then a challenge each.
+pub(super) fn absorb_sums<F: WeightField>(transcript: &mut SpongeTranscript, sums: &[F]) -> Vec<F> {
+    transcript.absorb_field("claimed sums", sums);
+    let challenges = (1..sums.len()).map(|_| transcript.challenge("statement"));
+    std::iter::once(F::ONE).chain(challenges).collect()
+}
+
+/// The batched value of one value a statement.
+pub(super) fn mix<F: WeightField>(mixers: &[F], values: impl Iterator<Item = F>) -> F {
+    mixers.iter().zip(values).map(|(m, value)| *m * value).sum()
+}
+
+/// The statement's sum of products, without its weight, for given values of its columns.
 fn evaluate_statement<F: WeightField>(statement: &Statement, claims: &[(ColumnId, F)]) -> F {
     let value = |id: ColumnId| {
         claims

@@ -1,11 +1,11 @@
 //! The naive prover: whole columns as field elements, one textbook round after the other.
 //!
-//! In: columns as slices, a statement, public facts. Out: the proof bytes that every schedule,
+//! In: columns as slices, a batch of statements, public facts. Out: the proof bytes that every schedule,
 //! chunk size and thread count of the streaming prover must reproduce. Plain ark-ff arithmetic; of
 //! the engine it shares the data types and the transcript only.
 
 use ark_ff::Field;
-use tracelane::sumcheck::{LinearForm, Proof, PublicInstance, Statement};
+use tracelane::sumcheck::{Batch, LinearForm, Proof, PublicInstance, RowWeight, Statement};
 use tracelane::trace::columns::ColumnId;
 use tracelane::transcript::{SpongeTranscript, Transcript};
 
@@ -17,30 +17,43 @@ fn field_id<F: Field>() -> [u8; 32] {
     *blake3::hash(&bytes).as_bytes()
 }
 
-/// Proves whatever the statement sums to over `columns`, which are named and of one length.
+/// Proves whatever the statements of `batch` sum to over `columns`, which are named and of one length.
 pub fn prove<F: Field>(
     columns: &[(&str, &[u32])],
-    statement: &Statement,
+    batch: &Batch,
     instance: &PublicInstance,
 ) -> Proof<F> {
-    let ids: Vec<ColumnId> = statement.columns().iter().collect();
+    let ids: Vec<ColumnId> = batch.columns().iter().collect();
     let mut transcript = SpongeTranscript::new();
     transcript.absorb_bytes("field", &field_id::<F>());
     transcript.absorb_bytes("instance", &instance.to_bytes());
-    transcript.absorb_bytes("statement", &statement.to_bytes());
+    transcript.absorb_bytes("batch", &batch.to_bytes());
     for id in &ids {
         transcript.absorb_bytes("column", columns[id.index()].0.as_bytes());
     }
     let num_vars = instance.num_vars as usize;
-    let tau: Vec<F> = match statement.eq {
+    let mut statements = batch.statements.iter();
+    let tau: Vec<F> = match statements.any(|one| one.weight != RowWeight::One) {
         true => (0..num_vars).map(|_| transcript.challenge("tau")).collect(),
         false => Vec::new(),
     };
-    let row_weight = |row: usize| -> F {
+    let eq = |row: usize| -> F {
         let factor = |(j, t): (usize, &F)| if row >> j & 1 == 1 { *t } else { F::ONE - t };
         tau.iter().enumerate().map(factor).product()
     };
-    let mut eq: Vec<F> = (0..1 << num_vars).map(row_weight).collect();
+    let weight = |weight: RowWeight, row: usize| match (weight, row) {
+        (RowWeight::One, _) => F::ONE,
+        (RowWeight::Eq, _) => eq(row),
+        (RowWeight::EqPlusOne, 0) => F::ZERO,
+        (RowWeight::EqPlusOne, _) => eq(row - 1),
+    };
+    let weights = batch.statements.iter();
+    let weights = weights.map(|one| {
+        (0..1 << num_vars)
+            .map(|row| weight(one.weight, row))
+            .collect()
+    });
+    let mut weights: Vec<Vec<F>> = weights.collect();
     let lift = |id: &ColumnId| {
         columns[id.index()]
             .1
@@ -50,26 +63,40 @@ pub fn prove<F: Field>(
     };
     let mut tables: Vec<Vec<F>> = ids.iter().map(lift).collect();
 
-    let mut claimed_sum = None;
+    let mut claimed_sums = Vec::new();
+    let mut mixers = Vec::new();
     let mut rounds = Vec::new();
     for _ in 0..num_vars {
-        let at = |x: usize| sum_at(statement, &ids, &eq, &tables, F::from(x as u64));
-        let values: Vec<F> = (0..statement.eval_points).map(at).collect();
-        if claimed_sum.is_none() {
-            claimed_sum = Some(values[0] + values[1]);
-            transcript.absorb_field("claimed sum", &[values[0] + values[1]]);
+        // Per statement the round polynomial's values.
+        let values = batch.statements.iter().zip(&weights).map(|(one, weights)| {
+            let at = |x: usize| sum_at(one, &ids, weights, &tables, F::from(x as u64));
+            (0..batch.eval_points()).map(at).collect()
+        });
+        let values: Vec<Vec<F>> = values.collect();
+        if mixers.is_empty() {
+            claimed_sums = values.iter().map(|values| values[0] + values[1]).collect();
+            transcript.absorb_field("claimed sums", &claimed_sums);
+            mixers.push(F::ONE);
+            for _ in 1..values.len() {
+                mixers.push(transcript.challenge("statement"));
+            }
         }
-        let message: Vec<F> = [&values[..1], &values[2..]].concat();
+        let mixed = |x: usize| -> F {
+            let values = mixers.iter().zip(&values);
+            values.map(|(mixer, values)| *mixer * values[x]).sum()
+        };
+        let points = (0..batch.eval_points()).filter(|x| *x != 1);
+        let message: Vec<F> = points.map(mixed).collect();
         transcript.absorb_field("round", &message);
         let challenge: F = transcript.challenge("round");
         rounds.push(message);
-        eq = bind(&eq, challenge);
+        weights = weights.iter().map(|table| bind(table, challenge)).collect();
         tables = tables.iter().map(|table| bind(table, challenge)).collect();
     }
     Proof {
         instance: *instance,
-        statement: statement.clone(),
-        claimed_sum: claimed_sum.expect("at least one variable"),
+        batch: batch.clone(),
+        claimed_sums,
         rounds,
         openings: tables.iter().map(|table| table[0]).collect(),
     }
@@ -88,12 +115,12 @@ fn bind<F: Field>(table: &[F], x: F) -> Vec<F> {
 fn sum_at<F: Field>(
     statement: &Statement,
     ids: &[ColumnId],
-    eq: &[F],
+    weights: &[F],
     tables: &[Vec<F>],
     x: F,
 ) -> F {
     let mut sum = F::ZERO;
-    for j in 0..eq.len() / 2 {
+    for j in 0..weights.len() / 2 {
         let value = |id: ColumnId| {
             let slot = ids
                 .iter()
@@ -109,7 +136,7 @@ fn sum_at<F: Field>(
         let products = statement.products.iter().map(|product| {
             F::from(product.coefficient) * product.factors.iter().map(form).product::<F>()
         });
-        sum += line(eq, j, x) * products.sum::<F>();
+        sum += line(weights, j, x) * products.sum::<F>();
     }
     sum
 }

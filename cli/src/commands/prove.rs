@@ -133,7 +133,7 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn statement(&self) -> String {
-        self.proof.statement.describe(Column::NAMES)
+        self.proof.batch.describe(Column::NAMES)
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {

@@ -63,8 +63,9 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         error => rejected(error.to_string()),
     })?;
 
-    let statement = proof.statement.describe(Column::NAMES);
-    let (sum, total) = (verified.claimed_sum(), phases.total());
+    let statement = proof.batch.describe(Column::NAMES);
+    let sums = verified.claimed_sums().iter().map(ToString::to_string);
+    let (sums, total) = (sums.collect::<Vec<_>>(), phases.total());
     if options.json {
         return format::print_json(&json!({
             "schema": "tracelane.verify",
@@ -73,7 +74,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
             "total_num_cycles": result.cycles,
             "exit_code": result.exit_code,
             "statement": statement,
-            "claimed_sum": sum.to_string(),
+            "claimed_sums": sums,
             "program_digest": format::hex(&instance.program_digest),
             "input_digest": format::hex(&instance.input_digest),
             "output_digest": format::hex(&instance.output_digest),
@@ -85,7 +86,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         ("exit code", result.exit_code.to_string()),
         ("output digest", format::hex(&instance.output_digest)),
         ("statement", statement),
-        ("sum", sum.to_string()),
+        ("sum", sums.join("; ")),
         ("total", format::seconds(total)),
         ("verdict", "proof accepted".to_owned()),
     ])

@@ -12,7 +12,7 @@ mod goldilocks;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
-use ark_ff::Field;
+use ark_ff::{Field, PrimeField};
 
 /// Most limbs a weight of any field has.
 pub const MAX_LIMBS: usize = 10;
@@ -39,6 +39,10 @@ pub trait WeightField: Field + sealed::Sealed {
     const LIMB_BITS: u32;
     /// Coordinates over the prime field.
     const COORDS: usize;
+    /// Bits of the number of elements, rounded down: what a uniform challenge is drawn from.
+    const CHALLENGE_BITS: u32 = <Self::BasePrimeField as PrimeField>::MODULUS_BIT_SIZE
+        * Self::COORDS as u32
+        - Self::COORDS as u32;
     /// Unreduced sum of products of two field elements.
     type Accumulator: Copy + Default + Send + Sync + std::fmt::Debug;
 

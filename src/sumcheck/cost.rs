@@ -1,0 +1,57 @@
+//! What the parts of a proof cost: the constants that schedules are chosen and times predicted by.
+//!
+//! In: nothing; the committed figures were measured by [`calibrate`](super::calibrate()) on machine A of
+//! PERF.md (row S-1). Out: [`CostModel`]. A wrong figure makes a proof slower, never different.
+
+use tracelane_kernels::WeightField;
+
+/// Nanoseconds on one thread.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CostModel {
+    /// Regenerating a row, without what its columns cost.
+    pub row: f64,
+    /// Writing one column of a row.
+    pub column: f64,
+    /// One cell of a dot product over a prefix of at most 7 variables, without its reduction.
+    pub prefix_cell: f64,
+    /// One cell of a longer dot product.
+    pub dot_cell: f64,
+    /// Reducing one dot product to a field element.
+    pub reduce: f64,
+    /// One factor of a product of field elements on one grid point.
+    pub grid_factor: f64,
+    /// One factor of a product of integers on one grid point.
+    pub integer_factor: f64,
+    /// Adding one cell to weighted sums a row.
+    pub axpy_cell: f64,
+    /// Binding one pair of field elements.
+    pub bind: f64,
+    /// One factor of one pair in a round in memory.
+    pub pair_factor: f64,
+    /// One entry of a table of weights.
+    pub weight: f64,
+}
+
+impl CostModel {
+    /// The committed figures for weights in `F`.
+    #[must_use]
+    pub fn committed<F: WeightField>() -> Self {
+        if F::COORDS == 1 { BN254 } else { GOLDILOCKS2 }
+    }
+}
+
+const BN254: CostModel = CostModel {
+    row: 1.0,
+    column: 0.16,
+    prefix_cell: 0.5,
+    dot_cell: 0.4,
+    reduce: 20.0,
+    grid_factor: 9.0,
+    integer_factor: 1.5,
+    axpy_cell: 1.0,
+    bind: 18.0,
+    pair_factor: 12.0,
+    weight: 30.0,
+};
+
+const GOLDILOCKS2: CostModel = BN254;
