@@ -202,11 +202,44 @@ fn every_shape_of_up_to_seven_variables_equals_the_dense_prover() {
 
 #[test]
 fn longer_traces_equal_the_dense_prover() {
-    for num_vars in [8, 9, 10, 11] {
+    for num_vars in 8..=11 {
         let chunks = [2, 64, 256, 1 << num_vars];
         same_as_dense::<Fr>(num_vars, &chunks, &[Tier::detect()]);
         same_as_dense::<Goldilocks2>(num_vars, &chunks, &[Tier::detect()]);
     }
+}
+
+#[test]
+fn traces_of_12_to_14_variables_equal_the_dense_prover_over_bn254() {
+    (12..=14).for_each(|num_vars| same_as_dense::<Fr>(num_vars, &[256], &[Tier::detect()]));
+}
+
+#[test]
+fn traces_of_12_to_14_variables_equal_the_dense_prover_over_goldilocks() {
+    (12..=14)
+        .for_each(|num_vars| same_as_dense::<Goldilocks2>(num_vars, &[256], &[Tier::detect()]));
+}
+
+/// A sample of shapes at sizes where the naive prover takes its time.
+fn sample<F: WeightField>(cases: &[(usize, usize)]) {
+    for &(num_vars, shape) in cases {
+        let values = columns(num_vars, 77);
+        let columns: Vec<(&str, &[u32])> = NAMES
+            .iter()
+            .zip(&values)
+            .map(|(name, values)| (*name, values.as_slice()))
+            .collect();
+        let batch = &batches()[shape];
+        let expected = dense_prover::prove::<F>(&columns, batch, &instance(num_vars));
+        let actual: Proof<F> = prove(&columns, batch, None, 1 << 11, 3, Tier::detect());
+        assert!(actual == expected, "{num_vars} variables, shape {shape}");
+    }
+}
+
+#[test]
+fn a_sample_of_up_to_20_variables_equals_the_dense_prover() {
+    sample::<Fr>(&[(15, 10), (16, 4), (17, 12), (18, 7), (20, 11)]);
+    sample::<Goldilocks2>(&[(15, 11), (17, 9), (18, 3), (19, 6), (20, 2)]);
 }
 
 #[test]
