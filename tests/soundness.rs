@@ -8,6 +8,7 @@ mod recorded;
 
 use std::num::NonZeroUsize;
 
+use allocation_counter::measure;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
 use proptest::prelude::*;
@@ -19,7 +20,7 @@ use tracelane::sumcheck::{
     Batch, LinearForm, Product, Proof, ProveError, PublicInstance, Statement, StatementError,
     SumCheckProver, Verified, VerifyError, verify,
 };
-use tracelane::trace::columns::{Column, ColumnId};
+use tracelane::trace::columns::{Column, ColumnId, ColumnSet};
 use tracelane::transcript::{SpongeTranscript, Transcript};
 use tracelane_kernels::{Goldilocks2, Kernels};
 
@@ -45,6 +46,22 @@ impl Case {
 
     fn proof(&self, eq: bool) -> Proof<Fr> {
         prove(&self.oracle(), &statement(eq), self.recorded.instance())
+    }
+
+    /// Several statements of every weight, and a column that none is about.
+    fn batch_proof(&self) -> Proof<Fr> {
+        let batch = Batch {
+            statements: vec![
+                statement(true),
+                Statement::next(Column::Pc.id()),
+                Statement::product(&[Column::RdAfter.id()], false),
+            ],
+            extra: ColumnSet::EMPTY.with(Column::Opcode.id()),
+        };
+        let oracle = self.oracle();
+        let prover = SumCheckProver::for_batch(oracle.num_vars(), batch);
+        let prover = prover.with_instance(self.recorded.instance());
+        prover.prove_actual(&oracle).expect("a prover")
     }
 
     /// What the verifier says in the end.
@@ -333,6 +350,101 @@ fn cut_lengthened_foreign_and_uncanonical_bytes_are_refused() {
     assert!(!value.add_with_carry(&Fr::MODULUS), "it fits");
     other[at..].copy_from_slice(&value.to_bytes_le());
     Proof::<Fr>::from_bytes(&other).expect_err("not canonical");
+}
+
+/// One mutant of `honest`: bits flipped, bytes set, cut out, doubled or turned round, the end cut off.
+fn mutant(honest: &[u8], random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    let mut bytes = honest.to_vec();
+    for _ in 0..=random(3) {
+        let at = random(bytes.len());
+        let end = (at + 1 + random(40)).min(bytes.len());
+        match random(6) {
+            0 => bytes[at] ^= 1 << random(8),
+            1 => bytes[at..end].fill([0, 0xff, 1, 16][random(4)]),
+            2 => drop(bytes.drain(at..end)),
+            3 => bytes.extend_from_within(at..end),
+            4 => bytes[at..end].reverse(),
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn ten_thousand_mutants_are_refused_and_cost_no_more_memory_than_they_have_bytes() {
+    let case = Case::new();
+    let honest = [case.proof(false), case.proof(true), case.batch_proof()];
+    let honest = honest.map(|proof| proof.to_bytes());
+    let mut state = 0x1234_5678_9abc_def1_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut well_formed = 0;
+    for index in 0..10_000 {
+        let honest = &honest[index % honest.len()];
+        let bytes = mutant(honest, &mut random);
+        if bytes == *honest {
+            continue;
+        }
+        let mut decoded = None;
+        let used = measure(|| decoded = Proof::<Fr>::from_bytes(&bytes).ok());
+        // A vector grows by doubling, and its old half is given back after the new one is taken.
+        let allowed = 3 * bytes.len() as u64 + 1024;
+        assert!(
+            used.bytes_max as u64 <= allowed,
+            "{used:?} for {} bytes",
+            bytes.len()
+        );
+        if let Some(proof) = decoded {
+            well_formed += 1;
+            assert_eq!(proof.to_bytes(), bytes, "one encoding");
+            case.verdict(&proof).expect_err("a mutant");
+        }
+    }
+    assert!(
+        well_formed > 100,
+        "{well_formed} mutants reached the verifier"
+    );
+}
+
+#[test]
+fn a_batch_hides_no_wrong_statement() {
+    let case = Case::new();
+    let honest = case.batch_proof();
+    case.verdict(&honest).expect("an honest proof");
+    // Sums that are wrong against each other.
+    let mut proof = honest.clone();
+    proof.claimed_sums[0] += Fr::ONE;
+    proof.claimed_sums[1] -= Fr::ONE;
+    case.verdict(&proof).expect_err("other sums");
+    for index in 0..honest.claimed_sums.len() {
+        let mut proof = honest.clone();
+        proof.claimed_sums[index] += Fr::ONE;
+        case.verdict(&proof).expect_err("another sum");
+        let mut proof = honest.clone();
+        proof.batch.statements.remove(index);
+        case.verdict(&proof).expect_err("a statement less");
+        proof.claimed_sums.remove(index);
+        case.verdict(&proof)
+            .expect_err("a statement and its sum less");
+        for other in 0..index {
+            let mut proof = honest.clone();
+            proof.batch.statements.swap(index, other);
+            proof.claimed_sums.swap(index, other);
+            case.verdict(&proof).expect_err("another order");
+        }
+    }
+    for place in 0..honest.openings.len() {
+        let mut proof = honest.clone();
+        proof.openings[place] += Fr::ONE;
+        case.verdict(&proof).expect_err("another opening");
+    }
+    let mut proof = honest;
+    proof.batch.extra = ColumnSet::EMPTY;
+    case.verdict(&proof).expect_err("a column less");
 }
 
 proptest! {
