@@ -8,7 +8,7 @@ mod ranged_oracle;
 mod recorded;
 
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::Field;
 use ranged_oracle::RangedOracle;
 use recorded::Recorded;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};

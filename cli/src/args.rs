@@ -214,16 +214,70 @@ pub struct ProveOptions {
     /// Cycles between two checkpoints; results never depend on it.
     #[arg(long, value_name = "N", default_value_t = INTERVAL_CYCLES, value_parser = positive)]
     pub interval: u64,
-    /// The columns whose product is summed over all rows.
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column,
-          default_value = "rs1_value,rs2_value")]
-    pub product: Vec<Column>,
-    /// Weigh each row with eq(tau, row) for a tau drawn from the transcript.
-    #[arg(long)]
-    pub eq: bool,
+    #[command(flatten)]
+    pub claims: ClaimOptions,
+    #[command(flatten)]
+    pub schedule: ScheduleOptions,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What to prove.
+#[derive(Args, Debug)]
+pub struct ClaimOptions {
+    /// Columns whose product is summed over all rows; given several times, all sums are proven in one
+    /// batch [default: rs1_value,rs2_value].
+    #[arg(long, value_name = "NAMES", value_parser = product)]
+    pub product: Vec<Product>,
+    /// Weigh each row with eq(tau, row) for a tau drawn from the transcript.
+    #[arg(long)]
+    pub eq: bool,
+    /// Prove in the same batch what this column is one row later, weighted with eq(tau, row).
+    #[arg(long, value_name = "NAME", value_parser = column)]
+    pub next: Vec<Column>,
+    /// Claim the values of these columns at the point too, or of `all`.
+    #[arg(long, value_name = "NAMES", value_parser = product)]
+    pub open: Option<Product>,
+}
+
+/// Columns of one word.
+#[derive(Clone, Debug)]
+pub struct Product(pub Vec<Column>);
+
+/// In what time and memory to prove.
+#[derive(Args, Debug)]
+pub struct ScheduleOptions {
+    /// Memory for tables, weights and sums, beyond the guest's own; about the square root of the
+    /// number of rows unless given, and at least 16 MiB. Results never depend on it.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub memory_budget: Option<u64>,
+    /// How many rounds a sweep serves. Results never depend on it.
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = ScheduleKind::Windows)]
+    pub schedule: ScheduleKind,
+    /// Measure what kernels and regeneration cost here before choosing, instead of taking the
+    /// committed figures.
+    #[arg(long)]
+    pub calibrate: bool,
+    /// Print the schedule, its memory and its time, and prove nothing.
+    #[arg(long)]
+    pub plan: bool,
+    /// With --plan: plan for a run of so many cycles and execute nothing.
+    #[arg(long, value_name = "N", value_parser = positive, requires = "plan")]
+    pub cycles: Option<u64>,
+}
+
+/// Schedules to choose from.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ScheduleKind {
+    /// The cheapest windows within the memory budget.
+    Windows,
+    /// Windows as wide as the blocks behind them are long.
+    HalfSplit,
+    /// One sweep a round.
+    PerRound,
+    /// Everything in memory from the start.
+    InMemory,
 }
 
 /// Options of `verify`.
@@ -304,6 +358,16 @@ fn tier(text: &str) -> Result<Tier, String> {
 fn column(text: &str) -> Result<Column, String> {
     Column::from_name(text.trim())
         .ok_or_else(|| format!("no column `{text}`; there are {}", Column::NAMES.join(", ")))
+}
+
+fn product(text: &str) -> Result<Product, String> {
+    if text == "all" {
+        return Ok(Product(Column::ALL.to_vec()));
+    }
+    text.split(',')
+        .map(column)
+        .collect::<Result<_, _>>()
+        .map(Product)
 }
 
 /// `A..B`, with 0 and the largest number for an end left out.

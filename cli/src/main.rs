@@ -11,6 +11,7 @@ mod format;
 mod guest;
 mod interrupt;
 mod phase;
+mod planning;
 mod profile_file;
 mod progress;
 mod proving;

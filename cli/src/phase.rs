@@ -48,12 +48,11 @@ impl Phases {
     }
 }
 
-/// Peak resident memory of this process in bytes, where the system tells.
-pub fn peak_memory_bytes() -> Option<u64> {
+/// Resident memory of this process in bytes, where the system tells: `VmRSS:` now, `VmHWM:` at its
+/// peak.
+pub fn memory_bytes(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -1,6 +1,7 @@
 //! Proving: the field, the public facts and the thread pool that `prove` and `verify` share.
 
 use ark_bn254::Fr;
+use tracelane::limits::VARIABLE_COUNT_MAX;
 use tracelane::replay::ReplayOptions as Replay;
 use tracelane::sumcheck::PublicInstance;
 use tracelane::vm::RunResult;
@@ -23,6 +24,17 @@ pub fn instance(guest: &Guest<'_>, result: &RunResult, num_vars: usize) -> Publi
         exit_code: result.exit_code,
         cycles: result.cycles,
         num_vars: num_vars as u32,
+    }
+}
+
+/// log2 of the padded number of rows of a run of `cycles` cycles.
+pub fn num_vars(cycles: u64) -> Result<usize, Failure> {
+    let num_vars = cycles.next_power_of_two().trailing_zeros().max(1) as usize;
+    match num_vars <= VARIABLE_COUNT_MAX {
+        true => Ok(num_vars),
+        false => Err(Failure::Arguments(format!(
+            "{cycles} cycles can't be proven; at most 2^{VARIABLE_COUNT_MAX} can"
+        ))),
     }
 }
 

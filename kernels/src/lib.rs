@@ -37,6 +37,7 @@ mod lanes;
 mod planes;
 mod prefix;
 pub mod reference;
+mod round;
 mod table;
 mod tier;
 

@@ -132,6 +132,25 @@ pub fn evaluate_high<F: Field>(a: &[F], b: &[F], eq: &[F]) -> [F; 2] {
     sums
 }
 
+/// Sums over neighbours of the weighted product at 0, 1, .., `degree - 1` and at infinity.
+pub fn round_accumulate<F: Field>(factors: &[&[F]], weights: &[F], degree: usize) -> Vec<F> {
+    let mut sums = vec![F::ZERO; degree + 1];
+    for (j, weight) in weights.iter().enumerate() {
+        let at = |x: F| -> F {
+            let line = |table: &&[F]| table[2 * j] + x * (table[2 * j + 1] - table[2 * j]);
+            factors.iter().map(line).product()
+        };
+        for (x, sum) in sums[..degree].iter_mut().enumerate() {
+            *sum += *weight * at(F::from(x as u64));
+        }
+        if factors.len() == degree {
+            let slope = |table: &&[F]| table[2 * j + 1] - table[2 * j];
+            sums[degree] += *weight * factors.iter().map(slope).product::<F>();
+        }
+    }
+    sums
+}
+
 /// One row of `combine`.
 pub fn combine(op: Combine, a: u32, b: u32) -> u32 {
     match op {

@@ -12,6 +12,7 @@ use crate::grid;
 use crate::grid_int::{self, WindowGrid};
 use crate::planes::PlanesView;
 use crate::prefix;
+use crate::round;
 use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
 
 /// Declares the table, its methods, and the per-tier entries behind them.
@@ -127,6 +128,12 @@ kernels! {
     /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
     bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
         |isa| { let _ = isa; fold::bind_evaluate::<F, High>(a, b, r, eq) };
+    /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
+    /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
+    /// `skip_one` leaves out the digit 1. PERF.md row K-14.
+    round_accumulate(
+        factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
+    ) = |isa| { let _ = isa; round::round_accumulate(factors, weights, skip_one, sums) };
     /// `out[k] = op(a[k], b[k])`. PERF.md row K-12.
     combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =
         |isa| { let _ = isa; columns::combine(op, a, b, out) };

@@ -12,6 +12,7 @@ use tracelane_kernels::{
 
 for_both_fields!(
     fold_and_evaluate,
+    rounds_of_any_degree,
     multiplication,
     reductions_of_sums,
     split_recomposes
@@ -65,6 +66,37 @@ fn fold_and_evaluate<F: WeightField>() {
                 let (mut x, mut y) = (a.clone(), b.clone());
                 assert_eq!(kernels.bind_evaluate_high(&mut x, &mut y, r, factors), high);
                 assert_eq!((&x[..half], &y[..half]), (&high_a[..], &high_b[..]));
+            }
+        }
+    }
+}
+
+fn rounds_of_any_degree<F: WeightField>() {
+    let rng = &mut rng(22);
+    for pairs in [1, 2, 3, 64, 255] {
+        let mut tables: Vec<Vec<F>> = (0..4).map(|_| elements(2 * pairs, rng)).collect();
+        tables[1][0] = largest_limbs();
+        tables[2].fill(-F::ONE);
+        let weights: Vec<F> = elements(pairs, rng);
+        let ones = vec![F::ONE; pairs];
+        for count in 1..=4 {
+            let factors: Vec<&[F]> = tables[..count].iter().map(Vec::as_slice).collect();
+            for degree in count..=4 {
+                for kernels in tiers::<F>() {
+                    for (weights, all) in [(&weights, &weights), (&Vec::new(), &ones)] {
+                        let expected = reference::round_accumulate(&factors, all, degree);
+                        for skip_one in [false, true] {
+                            let mut sums = vec![F::Accumulator::default(); degree + 1];
+                            kernels.round_accumulate(&factors, weights, skip_one, &mut sums);
+                            let mut actual: Vec<F> = sums.iter().map(F::reduce).collect();
+                            if skip_one && degree > 1 {
+                                assert_eq!(actual[1], F::ZERO, "left out");
+                                actual[1] = expected[1];
+                            }
+                            assert_eq!(actual, expected, "{count} factors, degree {degree}");
+                        }
+                    }
+                }
             }
         }
     }

@@ -19,16 +19,8 @@ pub enum Factor<F> {
     Slot(usize),
     /// Constant, and places with coefficients.
     Form(F, Vec<(usize, F)>),
-}
-
-impl<F> Factor<F> {
-    /// The place of the column that this is, if it is one and nothing else.
-    pub fn slot(&self) -> Option<usize> {
-        match self {
-            Self::Slot(slot) => Some(*slot),
-            Self::Form(..) => None,
-        }
-    }
+    /// The constant 1 that fills up a product of fewer factors.
+    One,
 }
 
 /// A statement made ready for a field.
@@ -145,7 +137,7 @@ impl<F: WeightField> Plan<F> {
         let degree = statement.product_degree().max(DEGREE_MIN);
         let products = statement.products.iter().map(|product| {
             let missing = degree - product.factors.len();
-            let ones = (0..missing).map(|_| Factor::Form(F::ONE, Vec::new()));
+            let ones = (0..missing).map(|_| Factor::One);
             let factors = product.factors.iter().map(factor).chain(ones).collect();
             (F::from(product.coefficient), factors)
         });
@@ -217,13 +209,17 @@ impl<'a, F: WeightField> BlockSums<'a, F> {
         for (coefficient, factors) in &self.plan.products {
             let forms = self.forms.chunks_exact_mut(self.block_values);
             for (factor, form) in factors.iter().zip(forms) {
-                if let Factor::Form(constant, terms) = factor {
-                    form.fill(*constant);
-                    for (slot, coefficient) in terms {
-                        let column = values(*slot);
-                        form.iter_mut()
-                            .zip(column)
-                            .for_each(|(f, v)| *f += *coefficient * v);
+                match factor {
+                    Factor::Slot(_) => {}
+                    Factor::One => form.fill(F::ONE),
+                    Factor::Form(constant, terms) => {
+                        form.fill(*constant);
+                        for (slot, coefficient) in terms {
+                            let column = values(*slot);
+                            form.iter_mut()
+                                .zip(column)
+                                .for_each(|(f, v)| *f += *coefficient * v);
+                        }
                     }
                 }
             }
@@ -232,7 +228,7 @@ impl<'a, F: WeightField> BlockSums<'a, F> {
             for ((table, factor), form) in tables.iter_mut().zip(factors).zip(forms) {
                 *table = match factor {
                     Factor::Slot(slot) => values(*slot),
-                    Factor::Form(..) => form,
+                    Factor::Form(..) | Factor::One => form,
                 };
             }
             self.kernels.field_grid_accumulate(

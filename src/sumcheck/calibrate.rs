@@ -4,7 +4,7 @@
 //! medians of runs over data that fits a second-level cache, as chunks do.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracelane_kernels::{AxpySums, Kernels, WeightField, WeightPlanes, WindowGrid, grid_points};
 
@@ -15,6 +15,8 @@ use crate::trace::columns::ColumnSet;
 
 /// Runs of which the median counts.
 const RUNS: usize = 9;
+/// Sweeps are repeated for this long, or once.
+const SWEEPING_MAX: Duration = Duration::from_millis(100);
 /// Window of the grids that are timed: the widest usual one.
 const WINDOW: usize = 5;
 const DEGREE: usize = 2;
@@ -96,8 +98,8 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
     }
 }
 
-/// Nanoseconds of one thread for regenerating a row, and for each of its columns, of `oracle`: two
-/// sweeps, one without columns and one with all that `set` has.
+/// Nanoseconds of one thread for regenerating a row, and for each of its columns, of `oracle`:
+/// sweeps without columns, and with all that `set` has.
 ///
 /// # Errors
 /// What the oracle says.
@@ -106,15 +108,25 @@ pub fn regeneration_nanos<O: PolynomialOracle>(
     set: ColumnSet,
     threads: usize,
 ) -> Result<(f64, f64), OracleError> {
+    let rows = 2f64.powi(oracle.num_vars() as i32);
     let sweep = |set: ColumnSet| {
         let start = Instant::now();
         oracle.sweep(set, 0, || 0, |sum, view| *sum += view.rows(), |a, b| a + b)?;
-        Ok::<f64, OracleError>(start.elapsed().as_nanos() as f64 * threads as f64)
+        Ok::<_, OracleError>(start.elapsed())
     };
-    let rows = 2f64.powi(oracle.num_vars() as i32);
     // The first sweep backs the workers' pages.
     sweep(set)?;
-    let (all, none) = (sweep(set)? / rows, sweep(ColumnSet::EMPTY)? / rows);
+    let median = |set: ColumnSet| {
+        let (mut runs, mut spent) = (Vec::new(), Duration::ZERO);
+        while runs.len() < RUNS && (runs.is_empty() || spent < SWEEPING_MAX) {
+            let took = sweep(set)?;
+            spent += took;
+            runs.push(took.as_nanos() as f64 * threads as f64 / rows);
+        }
+        runs.sort_by(f64::total_cmp);
+        Ok::<_, OracleError>(runs[runs.len() / 2])
+    };
+    let (all, none) = (median(set)?, median(ColumnSet::EMPTY)?);
     let column = (all - none).max(0.0) / set.count().max(1) as f64;
     Ok((none, column))
 }

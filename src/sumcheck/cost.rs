@@ -41,17 +41,29 @@ impl CostModel {
 }
 
 const BN254: CostModel = CostModel {
-    row: 1.0,
-    column: 0.16,
-    prefix_cell: 0.5,
-    dot_cell: 0.4,
-    reduce: 20.0,
-    grid_factor: 9.0,
-    integer_factor: 1.5,
-    axpy_cell: 1.0,
-    bind: 18.0,
-    pair_factor: 12.0,
-    weight: 30.0,
+    row: 1.05,
+    column: 0.14,
+    prefix_cell: 0.36,
+    dot_cell: 0.43,
+    reduce: 33.0,
+    grid_factor: 7.9,
+    integer_factor: 0.98,
+    axpy_cell: 0.76,
+    bind: 14.0,
+    pair_factor: 8.5,
+    weight: 17.0,
 };
 
-const GOLDILOCKS2: CostModel = BN254;
+const GOLDILOCKS2: CostModel = CostModel {
+    row: 1.05,
+    column: 0.14,
+    prefix_cell: 0.27,
+    dot_cell: 0.26,
+    reduce: 6.0,
+    grid_factor: 2.8,
+    integer_factor: 0.72,
+    axpy_cell: 0.33,
+    bind: 10.1,
+    pair_factor: 2.1,
+    weight: 11.2,
+};

@@ -207,8 +207,10 @@ impl ScheduleInputs {
         }
     }
 
-    /// Bytes of the schedule that streams half of the rounds.
-    fn root_bytes(&self) -> u64 {
+    /// Bytes of the schedule that streams half of the rounds one by one: about the square root of the
+    /// rows, and the budget of a prover that was given none.
+    #[must_use]
+    pub fn root_bytes(&self) -> u64 {
         let windows = (0..self.num_vars / 2).map(|_| 1).collect();
         self.bytes(&Schedule { windows })
     }

@@ -5,9 +5,12 @@
 //! not only the factors, so that openings cost no further sweep. Binding and the next round's sums
 //! are one pass, tile by tile.
 
-use tracelane_kernels::{EqFactors, Kernels, WeightField};
+use std::sync::{Mutex, PoisonError};
 
-use super::block::{BatchPlan, BlockSums, Factor, Plan};
+use tracelane_kernels::{Kernels, WeightField};
+
+use super::block::{BatchPlan, Factor, Plan};
+use super::statement::FACTOR_COUNT_MAX;
 use crate::mle::SplitEq;
 use crate::oracle::fold::PrefixFold;
 use crate::oracle::{OracleError, PolynomialOracle};
@@ -22,7 +25,10 @@ pub struct Tables<F> {
 }
 
 impl<F: WeightField> Tables<F> {
-    /// Folds every column of `plan` over the bound variables: one sweep.
+    /// Folds every opened column of `plan` over the bound variables: one sweep.
+    ///
+    /// Workers fold into a scratch of a chunk's values and copy what is complete: the tables lie in
+    /// memory once, and nothing is merged.
     pub fn materialise<O: PolynomialOracle>(
         oracle: &O,
         kernels: Kernels<F>,
@@ -30,29 +36,28 @@ impl<F: WeightField> Tables<F> {
         bound: &[F],
     ) -> Result<Self, OracleError> {
         let fold = PrefixFold::new(kernels, bound);
-        let identity = || Tables {
-            columns: vec![Vec::new(); plan.columns.len()],
-        };
-        let accumulate = |tables: &mut Tables<F>, view: &ChunkView<'_>| {
-            let count = fold.values(view.rows());
-            let fresh = view.first_row().trailing_zeros() as usize >= fold.log2();
-            for (id, table) in plan.columns.iter().zip(&mut tables.columns) {
-                if fresh {
-                    table.resize(table.len() + count, F::ZERO);
+        let rows = 1usize << (oracle.num_vars() - fold.log2());
+        let columns = plan.columns.iter().map(|_| vec![F::ZERO; rows]);
+        let tables = Mutex::new(Self {
+            columns: columns.collect(),
+        });
+        let count = fold.values(oracle.chunk_rows().get());
+        let identity = || vec![F::ZERO; count * plan.columns.len()];
+        let accumulate = |scratch: &mut Vec<F>, view: &ChunkView<'_>| {
+            for (id, values) in plan.columns.iter().zip(scratch.chunks_exact_mut(count)) {
+                fold.fold(view.first_row(), view.column(*id), values);
+            }
+            let end = view.first_row() + view.rows() as u64;
+            if end.is_multiple_of(1 << fold.log2()) {
+                let end = (end >> fold.log2()) as usize;
+                let mut tables = tables.lock().unwrap_or_else(PoisonError::into_inner);
+                for (table, values) in tables.columns.iter_mut().zip(scratch.chunks_exact(count)) {
+                    table[end - count..end].copy_from_slice(values);
                 }
-                let start = table.len() - count;
-                fold.fold(view.first_row(), view.column(*id), &mut table[start..]);
             }
         };
-        // Ranges are merged in ascending order: behind each other they are the whole table.
-        let combine = |mut a: Tables<F>, b: Tables<F>| {
-            for (a, b) in a.columns.iter_mut().zip(b.columns) {
-                a.reserve_exact(b.len());
-                a.extend(b);
-            }
-            a
-        };
-        oracle.sweep(plan.opened, fold.log2(), identity, accumulate, combine)
+        oracle.sweep(plan.opened, fold.log2(), identity, accumulate, |a, _| a)?;
+        Ok(tables.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The values of the column at `slot`.
@@ -77,7 +82,7 @@ impl<F: WeightField> Tables<F> {
         for (index, one) in plan.grids.iter().enumerate() {
             let claim = before.claims.map(|claims| claims[index]);
             let eq = eq.as_ref().filter(|_| one.eq);
-            sums.push(StatementSums::new(kernels, one, eq, claim, before));
+            sums.push(StatementSums::new(one, eq, claim, before));
         }
         for first in (0..rows / 2).step_by(1 << TILE_PAIRS_LOG2) {
             let pairs = (rows / 2 - first).min(1 << TILE_PAIRS_LOG2);
@@ -120,114 +125,104 @@ pub struct Before<'a, F> {
 }
 
 /// A statement's sums while a round passes over the tables.
-enum StatementSums<'a, F: WeightField> {
-    /// One product of two columns: sums at 0 and at infinity; the one at 1 follows.
-    Pair {
-        slots: [usize; 2],
-        eq: Option<&'a SplitEq<F>>,
-        /// Without eq: unreduced.
-        open: [F::Accumulator; 2],
-        sums: [F; 2],
-        /// What the sums come to.
-        claim: F,
-        /// eq's coordinate and its inverse, with eq.
-        coordinate: Option<(F, F)>,
-        coefficient: F,
-    },
-    /// Anything else.
-    Blocks(Box<BlockSums<'a, F>>),
+struct StatementSums<'a, F: WeightField> {
+    plan: &'a Plan<F>,
+    eq: Option<&'a SplitEq<F>>,
+    /// What gives the sum at 1, where that is not added up: the claim, eq's coordinate and its
+    /// inverse.
+    recovery: Option<(F, F, F)>,
+    /// Unreduced sums of each product since the outer factor of eq changed.
+    open: Vec<Vec<F::Accumulator>>,
+    outer: usize,
+    sums: Vec<F>,
+    /// Values of the factors of a tile that are no plain columns.
+    forms: Vec<Vec<F>>,
 }
 
 impl<'a, F: WeightField> StatementSums<'a, F> {
     fn new(
-        kernels: Kernels<F>,
         plan: &'a Plan<F>,
         eq: Option<&'a SplitEq<F>>,
         claim: Option<F>,
         before: &Before<'_, F>,
     ) -> Self {
-        let blocks = || Self::Blocks(Box::new(BlockSums::new(kernels, plan, eq, 1)));
         let coordinate = match (eq, before.tau) {
-            (Some(_), Some(tau)) => match tau[0].inverse() {
-                Some(inverse) => Some((tau[0], inverse)),
-                // Nothing follows for the value at 1: it counts for nothing in the claim.
-                None => return blocks(),
-            },
-            _ => None,
+            (Some(_), Some(tau)) => tau[0],
+            // Without eq the claim is the plain sum of both.
+            _ => F::ONE,
         };
-        match (plan.products.as_slice(), claim) {
-            ([(coefficient, factors)], Some(claim)) => match factors.as_slice() {
-                [Factor::Slot(a), Factor::Slot(b)] => Self::Pair {
-                    slots: [*a, *b],
-                    eq,
-                    open: Default::default(),
-                    sums: [F::ZERO; 2],
-                    claim,
-                    coordinate,
-                    coefficient: *coefficient,
-                },
-                _ => blocks(),
-            },
-            _ => blocks(),
+        // At coordinate 0 the value at 1 counts for nothing in the claim: it has to be added up.
+        let recovery = claim.and_then(|claim| Some((claim, coordinate, coordinate.inverse()?)));
+        let digits = plan.degree + 1;
+        Self {
+            plan,
+            eq,
+            recovery,
+            open: vec![vec![F::Accumulator::default(); digits]; plan.products.len()],
+            outer: 0,
+            sums: vec![F::ZERO; digits],
+            forms: vec![vec![F::ZERO; 2 << TILE_PAIRS_LOG2]; plan.degree],
         }
     }
 
-    /// Adds `pairs` pairs of rows from pair `first` on.
+    /// Adds `pairs` pairs of rows from pair `first` on: one tile.
     fn add(&mut self, kernels: Kernels<F>, columns: &[Vec<F>], first: usize, pairs: usize) {
         let rows = 2 * first..2 * (first + pairs);
-        match self {
-            Self::Blocks(sums) => {
-                for pair in first..first + pairs {
-                    sums.add(pair, |slot| &columns[slot][2 * pair..2 * pair + 2]);
+        let mut weights: &[F] = &[];
+        if let Some(eq) = self.eq {
+            // A tile never crosses a run of inner weights: both are powers of two.
+            let outer = first / eq.inner.len();
+            if outer != self.outer {
+                self.flush();
+                self.outer = outer;
+            }
+            weights = &eq.inner[first % eq.inner.len()..][..pairs];
+        }
+        for ((_, factors), open) in self.plan.products.iter().zip(&mut self.open) {
+            for (factor, form) in factors.iter().zip(&mut self.forms) {
+                if let Factor::Form(constant, terms) = factor {
+                    let form = &mut form[..2 * pairs];
+                    form.fill(*constant);
+                    for (slot, coefficient) in terms {
+                        let values = form.iter_mut().zip(&columns[*slot][rows.clone()]);
+                        values.for_each(|(sum, value)| *sum += *coefficient * value);
+                    }
                 }
             }
-            Self::Pair {
-                slots,
-                eq,
-                open,
-                sums,
-                ..
-            } => {
-                let [a, b] = slots.map(|slot| &columns[slot][rows.clone()]);
-                let Some(eq) = eq else {
-                    for (a, b) in a.chunks_exact(2).zip(b.chunks_exact(2)) {
-                        F::accumulate(&mut open[0], &a[0], &b[0]);
-                        F::accumulate(&mut open[1], &(a[1] - a[0]), &(b[1] - b[0]));
-                    }
-                    return;
+            let mut tables: [&[F]; FACTOR_COUNT_MAX] = [&[]; FACTOR_COUNT_MAX];
+            let mut count = 0;
+            for (factor, form) in factors.iter().zip(&self.forms) {
+                tables[count] = match factor {
+                    Factor::One => continue,
+                    Factor::Slot(slot) => &columns[*slot][rows.clone()],
+                    Factor::Form(..) => &form[..2 * pairs],
                 };
-                // A tile never crosses a run of inner weights: both are powers of two.
-                let (run, place) = (first / eq.inner.len(), first % eq.inner.len());
-                let factors = EqFactors {
-                    inner: &eq.inner[place..place + pairs],
-                    outer: &eq.outer[run..=run],
-                };
-                let more = kernels.evaluate_low(a, b, factors);
-                sums.iter_mut()
-                    .zip(more)
-                    .for_each(|(sum, more)| *sum += more);
+                count += 1;
+            }
+            let skip_one = self.recovery.is_some();
+            kernels.round_accumulate(&tables[..count], weights, skip_one, open);
+        }
+    }
+
+    fn flush(&mut self) {
+        let outer = self.eq.map_or(F::ONE, |eq| eq.outer[self.outer]);
+        for ((coefficient, _), open) in self.plan.products.iter().zip(&mut self.open) {
+            for (sum, open) in self.sums.iter_mut().zip(open) {
+                *sum += outer * coefficient * F::reduce(open);
+                *open = F::Accumulator::default();
             }
         }
     }
 
-    fn finish(self) -> Vec<F> {
-        match self {
-            Self::Blocks(sums) => sums.finish(),
-            Self::Pair {
-                open,
-                sums,
-                claim,
-                coordinate,
-                coefficient,
-                ..
-            } => {
-                let [zero, slope] = [0, 1].map(|k| coefficient * (sums[k] + F::reduce(&open[k])));
-                let one = match coordinate {
-                    Some((t, inverse)) => (claim - (F::ONE - t) * zero) * inverse,
-                    None => claim - zero,
-                };
-                vec![zero, one, slope]
-            }
+    fn finish(mut self) -> Vec<F> {
+        self.flush();
+        if let Some((claim, coordinate, inverse)) = self.recovery {
+            let zero = match self.eq {
+                Some(_) => (F::ONE - coordinate) * self.sums[0],
+                None => self.sums[0],
+            };
+            self.sums[1] = (claim - zero) * inverse;
         }
+        self.sums
     }
 }

@@ -10,7 +10,7 @@ use tracelane_kernels::{
     grid_points, value_bits,
 };
 
-use super::block::{BatchPlan, BlockSums, Plan};
+use super::block::{BatchPlan, BlockSums, Factor, Plan};
 use super::next::{NextRounds, NextSums, NextWeights};
 use crate::mle::SplitEq;
 use crate::oracle::fold::PrefixFold;
@@ -47,7 +47,7 @@ pub fn sweep_window<F: WeightField, O: PolynomialOracle>(
         .iter()
         .filter(|one| !takes_integers(one))
         .collect();
-    let weights = BlockWeights::new(tau.filter(|_| !integers.is_empty()), rows >> window);
+    let weights = BlockWeights::new(tau.filter(|_| !integers.is_empty()), rows, window);
     let tau = tau.filter(|_| !folded.is_empty());
     let fold = Fold::new(kernels, plan, bound, window, tau, rows);
     let set = match next {
@@ -229,12 +229,12 @@ impl<'a, F: WeightField> FoldedSums<'a, F> {
     }
 }
 
-/// Whether the integer grids take this statement: plain columns, sums that fit, and chunks that hold
+/// Whether the integer grids take this statement: plain columns and ones, sums that fit, and chunks that hold
 /// whole groups of blocks.
 pub fn integers_fit<F: WeightField>(plan: &Plan<F>, window: usize, chunk_rows: usize) -> bool {
     let plain = || {
         let mut factors = plan.products.iter().flat_map(|(_, factors)| factors);
-        factors.all(|factor| factor.slot().is_some())
+        factors.all(|factor| !matches!(factor, Factor::Form(..)))
     };
     (2..=MAX_GRID_COLUMNS).contains(&plan.degree)
         && window <= MAX_WINDOW
@@ -246,13 +246,16 @@ pub fn integers_fit<F: WeightField>(plan: &Plan<F>, window: usize, chunk_rows: u
 
 /// Weights of a chunk's blocks, for statements with eq and without.
 struct BlockWeights<F: WeightField> {
+    /// A chunk of the constant 1, which is an integer column like any other.
+    one_rows: Vec<u32>,
     blocks: usize,
     eq: Option<(SplitEq<F>, WeightPlanes<F>)>,
     ones: (SplitEq<F>, WeightPlanes<F>),
 }
 
 impl<F: WeightField> BlockWeights<F> {
-    fn new(tau: Option<&[F]>, blocks: usize) -> Self {
+    fn new(tau: Option<&[F]>, chunk_rows: usize, window: usize) -> Self {
+        let blocks = chunk_rows >> window;
         let with_planes = |eq: SplitEq<F>| {
             let planes = WeightPlanes::from_weights(&eq.inner);
             (eq, planes)
@@ -264,6 +267,7 @@ impl<F: WeightField> BlockWeights<F> {
             outer: vec![F::ONE],
         };
         Self {
+            one_rows: vec![1; chunk_rows],
             blocks,
             eq: tau.map(|tau| with_planes(SplitEq::new(tau, inner_log2))),
             ones: with_planes(ones),
@@ -316,7 +320,10 @@ impl<F: WeightField> IntegerSums<F> {
         for (grid, (_, factors)) in self.grids.iter_mut().zip(&plan.products) {
             let mut values: [&[u32]; MAX_GRID_COLUMNS] = [&[]; MAX_GRID_COLUMNS];
             for (value, factor) in values.iter_mut().zip(factors) {
-                *value = view.column(columns[factor.slot().expect("checked to be plain")]);
+                *value = match factor {
+                    Factor::Slot(slot) => view.column(columns[*slot]),
+                    _ => &weights.one_rows,
+                };
             }
             kernels.grid_accumulate(grid, planes, &values[..factors.len()]);
         }

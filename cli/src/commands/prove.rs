@@ -5,23 +5,22 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracelane::checkpoint::{CheckpointFile, CheckpointSource, CheckpointWriter};
+use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::Run;
-use tracelane::sumcheck::{Proof, Statement, SumCheckProver, verify};
+use tracelane::sumcheck::{Proof, PublicInstance, verify};
 use tracelane::trace::columns::Column;
 use tracelane::vm::RunResult;
+use tracelane_kernels::Kernels;
 
 use crate::args::ProveOptions;
 use crate::failure::Failure;
 use crate::guest::{Guest, Terminal, check_exit_code, save_output};
-use crate::phase::{Phases, peak_memory_bytes};
+use crate::phase::{Phases, memory_bytes};
+use crate::planning::{self, Plan, Size, batch, describe};
 use crate::progress::Progress;
-use crate::proving::{Field, instance, kernels, pool, replay};
+use crate::proving::{Field, instance, kernels, num_vars, pool, replay};
 use crate::{files, format};
-
-/// Tables of the rounds in memory: larger than the square root of short traces, because 8 MiB are
-/// small beside what a process needs anyway, and each sweep they save is a whole execution.
-const TABLE_BYTES_MIN: u64 = 8 << 20;
 
 /// `tracelane prove`.
 pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
@@ -32,6 +31,9 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let guest = phases.time("load", || {
         Guest::read(&from.elf, from.input.as_deref(), &from.limits)
     })?;
+    if let Some(cycles) = options.schedule.cycles {
+        return plan_for(options, &guest, kernels, pool.current_num_threads(), cycles);
+    }
     let (result, file) = phases.time("execute", || execute(options, &guest))?;
     save_output(from.output.as_deref(), &result)?;
     check_exit_code(&result)?;
@@ -40,18 +42,27 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let progress = Progress::rows("proving");
     let report = |rows| progress.add(rows);
     let oracle = StreamingOracle::new(run, replay(&options.replay, &from.limits, &pool, &report))?;
-    let columns: Vec<_> = options.product.iter().map(|column| column.id()).collect();
     let instance = instance(&guest, &result, oracle.num_vars());
-    let prover = SumCheckProver::<Field>::for_statement(
-        oracle.num_vars(),
-        Statement::product(&columns, options.eq),
-    )
-    .with_instance(instance)
-    .with_kernels(kernels)
-    .with_memory_bytes(table_bytes(oracle.num_vars(), columns.len()));
-    let proof = phases.time("prove", || prover.prove_actual(&oracle))?;
-    let regenerate = oracle.replay_duration();
-    let sweeps = oracle.sweeps();
+    let size = Size {
+        instance,
+        chunk_rows: oracle.chunk_rows().get(),
+        workers: pool.current_num_threads(),
+        oracle: Some(&oracle),
+    };
+    let plan = planning::plan(&options.schedule, batch(&options.claims), kernels, &size)?;
+    if options.schedule.plan {
+        drop(progress);
+        return print_plan(options, &plan, &instance);
+    }
+    let guest_bytes = result.backed_pages * PAGE_BYTES as u64;
+    let expected_peak = memory_bytes("VmRSS:").map(|resident| {
+        let workers = pool.current_num_threads() as u64;
+        resident + workers * guest_bytes + plan.prediction.bytes
+    });
+    let before = (oracle.replay_duration(), oracle.sweeps());
+    let proof = phases.time("prove", || plan.prover.prove_actual(&oracle))?;
+    let regenerate = oracle.replay_duration() - before.0;
+    let sweeps = oracle.sweeps() - before.1;
     let accepted = phases.time("verify", || {
         verify(&proof, &instance, oracle.column_names())
             .and_then(|pending| pending.check(&oracle, kernels))
@@ -75,6 +86,8 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         proof: &proof,
         proof_bytes: bytes.len(),
         threads: pool.current_num_threads(),
+        plan: &plan,
+        expected_peak,
         sweeps,
         witness_share: share(witness, phases.of("execute") + phases.of("prove")),
         regenerate,
@@ -85,6 +98,58 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     } else {
         format::print_fields(&summary.fields())
     }
+}
+
+/// `--plan --cycles N`: nothing is executed.
+fn plan_for(
+    options: &ProveOptions,
+    guest: &Guest<'_>,
+    kernels: Kernels<Field>,
+    workers: usize,
+    cycles: u64,
+) -> Result<(), Failure> {
+    let num_vars = num_vars(cycles)?;
+    let result = RunResult {
+        exit_code: 0,
+        cycles,
+        output: Vec::new(),
+        text_bytes: 0,
+        backed_pages: 0,
+    };
+    let instance = instance(guest, &result, num_vars);
+    let size = Size {
+        instance,
+        chunk_rows: (options.replay.chunk_rows as usize).min(1 << num_vars),
+        workers,
+        oracle: None,
+    };
+    let plan = planning::plan(&options.schedule, batch(&options.claims), kernels, &size)?;
+    print_plan(options, &plan, &instance)
+}
+
+fn print_plan(
+    options: &ProveOptions,
+    plan: &Plan,
+    instance: &PublicInstance,
+) -> Result<(), Failure> {
+    let statement = batch(&options.claims).describe(Column::NAMES);
+    if options.json {
+        return format::print_json(&json!({
+            "schema": "tracelane.plan",
+            "schema_version": 1,
+            "total_num_cycles": instance.cycles,
+            "num_vars": instance.num_vars,
+            "statement": statement,
+            "plan": plan.to_json(),
+        }));
+    }
+    let mut fields = vec![
+        ("cycles", format::count(instance.cycles)),
+        ("rows", format!("2^{} with padding", instance.num_vars)),
+        ("statement", statement),
+    ];
+    fields.extend(plan.fields());
+    format::print_fields(&fields)
 }
 
 /// The fast pass, with checkpoints to a file of the user's or to a scratch file.
@@ -104,12 +169,6 @@ fn execute(
     Ok((result, writer.into_file()?))
 }
 
-/// Bytes for tables: about the square root of the rows, for each column one field element.
-fn table_bytes(num_vars: usize, columns: usize) -> u64 {
-    let row_bytes = (columns * size_of::<Field>()) as u64;
-    (row_bytes << num_vars.div_ceil(2)).max(TABLE_BYTES_MIN)
-}
-
 fn share(part: Duration, whole: Duration) -> f64 {
     100.0 * part.as_secs_f64() / whole.as_secs_f64().max(1e-9)
 }
@@ -123,6 +182,9 @@ struct Summary<'a> {
     proof: &'a Proof<Field>,
     proof_bytes: usize,
     threads: usize,
+    plan: &'a Plan,
+    /// Peak memory as predicted before the first sweep.
+    expected_peak: Option<u64>,
     sweeps: u64,
     /// Percent of the time of `execute` and `prove` that went into executing and regenerating.
     witness_share: f64,
@@ -149,16 +211,22 @@ impl Summary<'_> {
             ("checkpoints", format::count(self.file.count() as u64)),
             ("checkpoint bytes", format::bytes(self.file.file_bytes())),
             ("statement", self.statement()),
+            ("schedule", describe(&self.plan.prediction.schedule)),
             ("sweeps", self.sweeps.to_string()),
             ("proof", format::count(self.proof_bytes as u64) + " bytes"),
         ];
         for (name, duration) in self.phases.iter() {
             fields.push((name, format::seconds(*duration)));
         }
+        let predicted = self.plan.prediction.seconds;
+        fields.push(("predicted prove", format!("{predicted:.4} s")));
         fields.push(("total", format::seconds(self.phases.total())));
         fields.push(("witness share", format!("{:.1} %", self.witness_share)));
-        if let Some(peak) = peak_memory_bytes() {
+        if let Some(peak) = memory_bytes("VmHWM:") {
             fields.push(("peak memory", format::bytes(peak)));
+        }
+        if let Some(peak) = self.expected_peak {
+            fields.push(("predicted peak", format::bytes(peak)));
         }
         fields.push(("threads", self.threads.to_string()));
         fields.push(("verdict", "proof accepted".to_owned()));
@@ -187,7 +255,9 @@ impl Summary<'_> {
             "phases": self.phases.to_json(),
             "regeneration_duration": format::duration_json(self.regenerate),
             "witness_share_percent": self.witness_share,
-            "peak_memory_bytes": peak_memory_bytes(),
+            "plan": self.plan.to_json(),
+            "peak_memory_bytes": memory_bytes("VmHWM:"),
+            "predicted_peak_memory_bytes": self.expected_peak,
             "threads": self.threads,
         })
     }
