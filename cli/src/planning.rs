@@ -167,10 +167,13 @@ fn costs_json(costs: &CostModel) -> Value {
         "dot_cell": costs.dot_cell,
         "reduce": costs.reduce,
         "grid_factor": costs.grid_factor,
+        "block": costs.block,
         "integer_factor": costs.integer_factor,
+        "integer_factor_cubic": costs.integer_factor_cubic,
         "axpy_cell": costs.axpy_cell,
         "bind": costs.bind,
         "pair_factor": costs.pair_factor,
+        "table_byte": costs.table_byte,
         "weight": costs.weight,
     })
 }

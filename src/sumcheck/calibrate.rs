@@ -6,9 +6,11 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tracelane_kernels::{AxpySums, Kernels, WeightField, WeightPlanes, WindowGrid, grid_points};
+use tracelane_kernels::{
+    AxpySums, Kernels, MAX_GRID_COLUMNS, WeightField, WeightPlanes, WindowGrid, grid_points,
+};
 
-use super::cost::CostModel;
+use super::cost::{CostModel, round_multiplications};
 use crate::limits::CHUNK_ROWS;
 use crate::oracle::{OracleError, PolynomialOracle};
 use crate::trace::columns::ColumnSet;
@@ -18,8 +20,10 @@ const RUNS: usize = 9;
 /// Sweeps are repeated for this long, or once.
 const SWEEPING_MAX: Duration = Duration::from_millis(100);
 /// Window of the grids that are timed: the widest usual one.
-const WINDOW: usize = 5;
+const WINDOW: usize = 4;
 const DEGREE: usize = 2;
+/// A table that an allocator gets from the system and gives back.
+const TOUCHED_BYTES: usize = 64 << 20;
 
 /// The cost model of this machine for `kernels`, with `regenerate` as [`regeneration_nanos`] gives it.
 #[must_use]
@@ -48,20 +52,28 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
     let reduce = (short - long) / (1.0 / 4.0 - 1.0 / 64.0);
     let prefix_cell = (long - reduce / 64.0).max(0.0);
 
-    let points = grid_points(WINDOW, DEGREE);
-    let values = weights[..1 << WINDOW].to_vec();
-    let mut scratch = vec![F::ZERO; DEGREE * points];
-    let mut sums = vec![F::Accumulator::default(); points];
-    let grid = median_nanos(32, || {
-        let tables: [&[F]; DEGREE] = [black_box(&values), &values];
-        kernels.field_grid_accumulate(weights[7], &tables, DEGREE, &mut scratch, &mut sums);
-    });
-    let mut integers = WindowGrid::new(WINDOW, DEGREE, DEGREE);
+    let grid = |window: usize, repeat: usize| {
+        let points = grid_points(window, DEGREE);
+        let values = &weights[..1 << window];
+        let mut scratch = vec![F::ZERO; DEGREE * points];
+        let mut sums = vec![F::Accumulator::default(); points];
+        median_nanos(repeat, || {
+            let tables: [&[F]; DEGREE] = [black_box(values), values];
+            kernels.field_grid_accumulate(weights[7], &tables, DEGREE, &mut scratch, &mut sums);
+        })
+    };
+    let factors = |window: usize| (grid_points(window, DEGREE) * DEGREE) as f64;
+    let (wide, narrow) = (grid(WINDOW, 32), grid(1, 256));
+    let grid_factor = (wide - narrow) / (factors(WINDOW) - factors(1));
     let blocks = CHUNK_ROWS >> WINDOW;
-    let integer = median_nanos(8, || {
-        let columns: [&[u32]; DEGREE] = [black_box(&column), &column];
-        kernels.grid_accumulate(&mut integers, planes.rows(0, blocks), &columns);
-    });
+    let integer = |degree: usize| {
+        let mut grid = WindowGrid::new(WINDOW, degree, degree);
+        let nanos = median_nanos(8, || {
+            let columns: [&[u32]; MAX_GRID_COLUMNS] = [black_box(&column), &column, &column];
+            kernels.grid_accumulate(&mut grid, planes.rows(0, blocks), &columns[..degree]);
+        });
+        nanos / (blocks * degree * grid_points(WINDOW, degree)) as f64
+    };
     let mut axpy_sums = AxpySums::new(CHUNK_ROWS);
     let axpy = median_nanos(1, || {
         if axpy_sums.is_full() {
@@ -71,29 +83,31 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
     });
     let mut table = weights.clone();
     let bind = median_nanos(4, || kernels.bind_low(black_box(&mut table), weights[9]));
+    let mut sums = [F::Accumulator::default(); DEGREE + 1];
     let pair = median_nanos(4, || {
-        let mut sums = [F::Accumulator::default(); 2];
-        for (a, b) in table.chunks_exact(2).zip(weights.chunks_exact(2)) {
-            F::accumulate(&mut sums[0], &a[0], &b[0]);
-            F::accumulate(&mut sums[1], &(a[1] - a[0]), &(b[1] - b[0]));
-        }
-        black_box(sums.map(|sum| F::reduce(&sum)));
+        let factors: [&[F]; DEGREE] = [black_box(&table), &weights];
+        kernels.round_accumulate(&factors, &weights[..CHUNK_ROWS / 2], true, &mut sums);
+    });
+    let touch = median_nanos(1, || {
+        black_box(vec![F::ONE; TOUCHED_BYTES / size_of::<F>()]);
     });
     let weight = median_nanos(4, || {
         black_box(WeightPlanes::from_weights(black_box(&weights)));
     });
-    let per_factor = (points * DEGREE) as f64;
     CostModel {
         row: regenerate.0,
         column: regenerate.1,
         prefix_cell,
         dot_cell: dot,
         reduce,
-        grid_factor: grid / per_factor,
-        integer_factor: integer / (blocks as f64 * per_factor),
+        grid_factor,
+        block: (narrow - factors(1) * grid_factor).max(0.0),
+        integer_factor: integer(2),
+        integer_factor_cubic: integer(3),
         axpy_cell: axpy / cells,
         bind: bind / (cells / 2.0),
-        pair_factor: pair / cells,
+        pair_factor: pair / (cells / 2.0) / round_multiplications(DEGREE) as f64,
+        table_byte: touch / TOUCHED_BYTES as f64,
         weight: weight / cells + bind / (cells / 2.0),
     }
 }

@@ -20,14 +20,20 @@ pub struct CostModel {
     pub reduce: f64,
     /// One factor of a product of field elements on one grid point.
     pub grid_factor: f64,
+    /// What a block of field elements costs beside its grid points.
+    pub block: f64,
     /// One factor of a product of integers on one grid point.
     pub integer_factor: f64,
+    /// The same in a product of three columns, which takes twice the pieces.
+    pub integer_factor_cubic: f64,
     /// Adding one cell to weighted sums a row.
     pub axpy_cell: f64,
     /// Binding one pair of field elements.
     pub bind: f64,
-    /// One factor of one pair in a round in memory.
+    /// One multiplication in a round in memory.
     pub pair_factor: f64,
+    /// One byte of a table, for backing it.
+    pub table_byte: f64,
     /// One entry of a table of weights.
     pub weight: f64,
 }
@@ -40,30 +46,42 @@ impl CostModel {
     }
 }
 
+/// Multiplications of a weighted product of `degree` factors a pair in a round in memory: all digits
+/// but the one that follows from the claim, and the weight.
+pub(super) const fn round_multiplications(degree: usize) -> usize {
+    degree * (degree - 1) + 2
+}
+
 const BN254: CostModel = CostModel {
     row: 1.05,
     column: 0.14,
     prefix_cell: 0.36,
-    dot_cell: 0.43,
+    dot_cell: 0.44,
     reduce: 33.0,
-    grid_factor: 7.9,
-    integer_factor: 0.98,
+    grid_factor: 8.2,
+    block: 31.0,
+    integer_factor: 0.97,
+    integer_factor_cubic: 2.18,
     axpy_cell: 0.76,
-    bind: 14.0,
-    pair_factor: 8.5,
+    bind: 14.1,
+    pair_factor: 11.4,
+    table_byte: 0.37,
     weight: 17.0,
 };
 
 const GOLDILOCKS2: CostModel = CostModel {
     row: 1.05,
     column: 0.14,
-    prefix_cell: 0.27,
+    prefix_cell: 0.3,
     dot_cell: 0.26,
-    reduce: 6.0,
-    grid_factor: 2.8,
-    integer_factor: 0.72,
-    axpy_cell: 0.33,
-    bind: 10.1,
-    pair_factor: 2.1,
-    weight: 11.2,
+    reduce: 5.8,
+    grid_factor: 3.2,
+    block: 36.0,
+    integer_factor: 0.7,
+    integer_factor_cubic: 1.7,
+    axpy_cell: 0.29,
+    bind: 10.2,
+    pair_factor: 8.1,
+    table_byte: 0.37,
+    weight: 11.3,
 };

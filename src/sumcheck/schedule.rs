@@ -7,9 +7,9 @@
 use tracelane_kernels::{GROUP_ROWS, MAX_PREFIX_LOG2, MAX_WINDOW, WeightField, grid_points};
 
 use super::block::{BatchPlan, Plan};
-use super::cost::CostModel;
+use super::cost::{CostModel, round_multiplications};
 use super::statement::Batch;
-use super::window::integers_fit;
+use super::window::{INNER_LOG2_MIN, integers_fit};
 
 /// Rounds per sweep.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -254,9 +254,12 @@ impl ScheduleInputs {
             costs,
         ));
         let entries = 2f64.powi((self.num_vars - bound) as i32);
-        let factors: usize = self.grids.iter().map(|one| one.products * one.degree).sum();
-        let bind = self.opened as f64 * costs.bind;
-        let rounds = entries * (bind + factors as f64 * costs.pair_factor + costs.weight);
+        let products = self.grids.iter();
+        let products = products.map(|one| one.products * round_multiplications(one.degree));
+        let pair = (products.sum::<usize>() + 4 * self.nexts) as f64 * costs.pair_factor;
+        let bind = (self.opened + 2 * self.nexts) as f64 * costs.bind;
+        let backing = self.table_bytes(bound) as f64 * costs.table_byte;
+        let rounds = entries * (bind + pair + costs.weight) + backing;
         let weights = 2f64.powi(bound as i32) * costs.weight;
         add(Nanos {
             regenerate: 0.0,
@@ -293,10 +296,15 @@ impl ScheduleInputs {
             let factors = (grid_points(window, one.degree) * one.products * one.degree) as f64;
             let blocks = 2f64.powi(-((bound + window) as i32));
             if bound == 0 && window <= one.integer_window {
-                compute += factors * blocks * costs.integer_factor;
+                let factor = match one.degree {
+                    2 => costs.integer_factor,
+                    _ => costs.integer_factor_cubic,
+                };
+                compute += factors * blocks * factor;
             } else {
                 folds = true;
-                compute += factors * blocks * costs.grid_factor;
+                let block = one.products as f64 * costs.block;
+                compute += blocks * (factors * costs.grid_factor + block);
             }
         }
         if folds {
@@ -322,7 +330,7 @@ impl ScheduleInputs {
         let weight_bytes = element + 4 * self.limb_count as u64;
         let streamed = schedule.streamed();
         let half = self.num_vars.div_ceil(2);
-        let eq = (2 * weight_bytes) << half;
+        let eq = (2 * weight_bytes) << half.max(INNER_LOG2_MIN.min(self.num_vars));
         let chunks = (self.workers * self.chunk_rows * 4 * (self.opened + 1)) as u64;
         // Real rows and padding have sums of their own.
         let accumulators = 2 * self.workers as u64;
@@ -344,13 +352,10 @@ impl ScheduleInputs {
         }
         let next_row = 2 * (8 * self.limb_count as u64 + element);
         let next = (self.nexts as u64 * accumulators * next_row) << streamed;
-        let tables = self.table_bytes(streamed);
-        let merging = if self.workers > 1 {
-            tables / self.opened.max(1) as u64
-        } else {
-            0
-        };
-        let materialise = (weight_bytes << streamed) + tables + merging;
+        // Each statement about the next row has its weights and its form, of two tables of all.
+        let next_tables = 2 * (self.nexts + usize::from(self.nexts > 0)) as u64 * element;
+        let tables = self.table_bytes(streamed) + (next_tables << (self.num_vars - streamed));
+        let materialise = (weight_bytes << streamed) + tables;
         eq + chunks + (peak + next).max(materialise)
     }
 }

@@ -18,6 +18,10 @@ use crate::oracle::{OracleError, PolynomialOracle};
 use crate::trace::columns::ColumnId;
 use crate::trace::view::ChunkView;
 
+/// log2 of the blocks between two reductions of unreduced sums, at least: reducing (d + 1)^w sums
+/// costs as much as some hundred blocks do.
+pub const INNER_LOG2_MIN: usize = 12;
+
 /// What one sweep came to.
 pub struct WindowSums<F> {
     /// Per statement on grids, its sums over the grid.
@@ -160,7 +164,7 @@ impl<F: WeightField> Fold<F> {
                 .unwrap_or(usize::MAX)
         };
         Self {
-            eq: tau.map(|tau| SplitEq::new(tau, 0)),
+            eq: tau.map(|tau| SplitEq::new(tau, INNER_LOG2_MIN)),
             window,
             values: prefix.values(chunk_rows).max(1 << window),
             places: plan.columns.iter().map(place).collect(),
@@ -261,7 +265,7 @@ impl<F: WeightField> BlockWeights<F> {
             (eq, planes)
         };
         // A run of inner weights covers whole chunks.
-        let inner_log2 = blocks.max(1).ilog2() as usize;
+        let inner_log2 = INNER_LOG2_MIN.max(blocks.max(1).ilog2() as usize);
         let ones = SplitEq {
             inner: vec![F::ONE; blocks],
             outer: vec![F::ONE],
