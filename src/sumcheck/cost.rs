@@ -53,7 +53,7 @@ pub(super) const fn round_multiplications(degree: usize) -> usize {
 }
 
 const BN254: CostModel = CostModel {
-    row: 1.05,
+    row: 1.6,
     column: 0.14,
     prefix_cell: 0.36,
     dot_cell: 0.44,
@@ -70,7 +70,7 @@ const BN254: CostModel = CostModel {
 };
 
 const GOLDILOCKS2: CostModel = CostModel {
-    row: 1.05,
+    row: 1.6,
     column: 0.14,
     prefix_cell: 0.3,
     dot_cell: 0.26,

@@ -18,6 +18,9 @@ pub struct Schedule {
     pub windows: Vec<usize>,
 }
 
+/// What each worker after the first adds to the speed of a sweep (PERF.md M-4).
+const WORKER_GAIN: f64 = 0.9;
+
 /// What a schedule is made for.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ScheduleInputs {
@@ -272,7 +275,7 @@ impl ScheduleInputs {
     fn sweep_nanos(&self, columns: usize, compute: f64, costs: &CostModel) -> Nanos {
         let padded = 2f64.powi(self.num_vars as i32);
         let regenerate = costs.row + columns as f64 * costs.column;
-        let workers = self.workers as f64;
+        let workers = 1.0 + (self.workers - 1) as f64 * WORKER_GAIN;
         Nanos {
             regenerate: self.rows as f64 * regenerate / workers,
             compute: padded * compute / workers,
