@@ -84,6 +84,20 @@ const fn reduce_u128(x: u128) -> u64 {
     canonical(if carry { sum.wrapping_add(TWO_64) } else { sum })
 }
 
+/// `(x + y) / 2^64 mod p`, canonical: the carry stands for `2^128 / 2^64 = 2^32 - 1`.
+#[inline(always)]
+const fn reduce_sum(x: u128, y: u128) -> u64 {
+    let (sum, carry) = x.overflowing_add(y);
+    add(canonical(montgomery_reduce(sum)), carry as u64 * TWO_64)
+}
+
+/// Seven times canonical, canonical: the top bits of the product are at most 6.
+#[inline(always)]
+const fn seven_times(a: u64) -> u64 {
+    let product = 7 * a as u128;
+    add(canonical(product as u64), (product >> 64) as u64 * TWO_64)
+}
+
 const fn raw(value: u64) -> Goldilocks {
     Goldilocks::new_unchecked(BigInt([value]))
 }
@@ -227,9 +241,13 @@ impl WeightField for Goldilocks2 {
 
     #[inline(always)]
     fn mul_inline(&self, other: &Self) -> Self {
-        let mut acc = Default::default();
-        Self::accumulate(&mut acc, self, other);
-        Self::reduce(&acc)
+        let [a0, a1] = [self.c0.0.0[0], self.c1.0.0[0]];
+        let [b0, b1] = [other.c0.0.0[0], other.c1.0.0[0]].map(u128::from);
+        let (seven_a1, a0, a1) = (seven_times(a1), u128::from(a0), u128::from(a1));
+        Self::new(
+            raw(reduce_sum(a0 * b0, u128::from(seven_a1) * b1)),
+            raw(reduce_sum(a0 * b1, a1 * b0)),
+        )
     }
 
     #[inline(always)]
