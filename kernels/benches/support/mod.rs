@@ -1,0 +1,305 @@
+//! Every kernel over prepared operands: what wall time and instruction counts are taken of.
+//!
+//! In: a field, a tier and a size. Out: named cases that run a kernel once and say over how many
+//! cells, rows or points. It knows nothing of clocks.
+#![allow(dead_code, reason = "instruction counts need no sizes of caches")]
+
+use std::hint::black_box;
+
+use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
+use tracelane_kernels::{
+    AxpySums, Combine, EqFactors, Kernels, Signs, SubWord, Tier, WeightField, WeightPlanes,
+    WindowGrid, eq_planes, eq_table,
+};
+
+/// What the operands of a case are cut to.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub name: &'static str,
+    pub rows_log2: usize,
+    pub column_count: usize,
+    /// Entries of a dense table.
+    pub table_log2: usize,
+}
+
+/// A chunk as the engine has it: 32 columns of 2048 rows, 256 KiB, beside 80 KiB of weights.
+pub const CHUNK: Size = Size {
+    name: "L2",
+    rows_log2: 11,
+    column_count: 32,
+    table_log2: 12,
+};
+
+/// One tile of a few columns: everything in 32 KiB.
+pub const MICRO: Size = Size {
+    name: "L1",
+    rows_log2: 8,
+    column_count: 8,
+    table_log2: 7,
+};
+
+/// One kernel with its operands.
+pub struct Case {
+    pub name: String,
+    /// Cells, rows or grid points of one run.
+    pub count: u64,
+    pub run: Box<dyn FnMut()>,
+}
+
+fn case(name: impl Into<String>, count: usize, run: impl FnMut() + 'static) -> Case {
+    Case {
+        name: name.into(),
+        count: count as u64,
+        run: Box::new(run),
+    }
+}
+
+fn column<X>(len: usize, rng: &mut StdRng, value: impl Fn(u32) -> X) -> Vec<X> {
+    (0..len).map(|_| value(rng.r#gen())).collect()
+}
+
+fn elements<F: WeightField>(len: usize, rng: &mut StdRng) -> Vec<F> {
+    (0..len).map(|_| F::rand(rng)).collect()
+}
+
+/// The kernels with weights in `F`; each count is cells unless the name says otherwise.
+pub fn field_cases<F: WeightField>(tier: Tier, size: Size) -> Vec<Case> {
+    let kernels = Kernels::<F>::for_tier(tier).expect("an available tier");
+    let rng = &mut StdRng::seed_from_u64(1);
+    let mut cases = dots(kernels, size, rng);
+    cases.extend(prefixes(kernels, size, rng));
+    cases.extend(grids(kernels, size, rng));
+    cases.extend(tables(kernels, size, rng));
+    cases
+}
+
+fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
+    let rows = 1 << size.rows_log2;
+    let cells = rows * size.column_count;
+    let mut columns = || -> Vec<Vec<u32>> {
+        (0..size.column_count)
+            .map(|_| column(rows, rng, |x| x))
+            .collect()
+    };
+    let [words, word_pairs, added] = [columns(), columns(), columns()];
+    let halves: Vec<Vec<u16>> = (0..size.column_count)
+        .map(|_| column(rows, rng, |x| x as u16))
+        .collect();
+    let bytes: Vec<Vec<u8>> = (0..size.column_count)
+        .map(|_| column(rows, rng, |x| x as u8))
+        .collect();
+    let bits: Vec<Vec<u8>> = (0..size.column_count)
+        .map(|_| column(rows / 8, rng, |x| x as u8))
+        .collect();
+    let point: Vec<F> = elements(size.rows_log2, rng);
+    let planes = move || -> WeightPlanes<F> { eq_planes(&point) };
+    let mut sums = AxpySums::<F>::new(rows);
+    let mut totals = vec![F::ZERO; rows];
+    let weight: F = elements(1, rng)[0];
+    let (mut flushed, mut flushed_out) = (AxpySums::<F>::new(rows), vec![F::ZERO; rows]);
+    let [p1, p2, p3, p4, p5] = [planes(), planes(), planes(), planes(), planes()];
+    vec![
+        case("dot_u32", cells, move || {
+            for column in &words {
+                black_box(kernels.dot_u32(p1.view(), black_box(column)));
+            }
+        }),
+        case("dot2_u32", cells, move || {
+            for pair in word_pairs.chunks_exact(2) {
+                black_box(kernels.dot2_u32(p2.view(), black_box([&pair[0], &pair[1]])));
+            }
+        }),
+        case("dot_u16", cells, move || {
+            for column in &halves {
+                black_box(kernels.dot_u16(p3.view(), black_box(column)));
+            }
+        }),
+        case("dot_u8", cells, move || {
+            for column in &bytes {
+                black_box(kernels.dot_u8(p4.view(), black_box(column)));
+            }
+        }),
+        case("dot_bits", cells, move || {
+            for column in &bits {
+                black_box(kernels.dot_bits(p5.view(), black_box(column), rows));
+            }
+        }),
+        case("axpy and one flush", cells, move || {
+            for column in &added {
+                kernels.axpy(&mut sums, black_box(weight), black_box(column));
+            }
+            kernels.axpy_flush(&mut sums, &mut totals);
+        }),
+        case("axpy_flush, rows", rows, move || {
+            kernels.axpy_flush(&mut flushed, black_box(&mut flushed_out));
+        }),
+    ]
+}
+
+fn prefixes<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
+    let rows = 1 << size.rows_log2;
+    (0..=7)
+        .map(|log2| {
+            let columns: Vec<Vec<u32>> = (0..size.column_count)
+                .map(|_| column(rows, rng, |x| x))
+                .collect();
+            let planes: WeightPlanes<F> = eq_planes(&elements(log2, rng));
+            let mut out = vec![F::ZERO; rows >> log2];
+            case(
+                format!("prefix_dot, i = {log2}"),
+                rows * size.column_count,
+                move || {
+                    for column in &columns {
+                        kernels.prefix_dot(planes.view(), black_box(column), &mut out);
+                        black_box(&mut out);
+                    }
+                },
+            )
+        })
+        .collect()
+}
+
+fn grids<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
+    let rows = 1 << size.rows_log2;
+    let mut cases: Vec<Case> = (4..=6)
+        .map(|window| {
+            let columns = [(); 2].map(|()| column(rows, rng, |x| x));
+            let planes: WeightPlanes<F> = eq_planes(&elements(size.rows_log2 - window, rng));
+            let mut grid = WindowGrid::<F>::new(window, 2, 2);
+            case(
+                format!("grid_accumulate, w = {window}, rows"),
+                rows,
+                move || {
+                    let columns = black_box([&columns[0][..], &columns[1]]);
+                    kernels.grid_accumulate(&mut grid, planes.view(), &columns);
+                },
+            )
+        })
+        .collect();
+    let tables = [(); 2].map(|()| elements::<F>(16, rng));
+    let weight: F = elements(1, rng)[0];
+    let point_count = tracelane_kernels::grid_points(4, 2);
+    let mut scratch = vec![F::ZERO; 2 * point_count];
+    let mut sums = vec![F::Accumulator::default(); point_count];
+    cases.push(case(
+        "field_grid_accumulate, w = 4, points",
+        point_count,
+        move || {
+            let tables = black_box([&tables[0][..], &tables[1]]);
+            kernels.field_grid_accumulate(weight, &tables, 2, &mut scratch, &mut sums);
+        },
+    ));
+    let (mut out, factor) = (vec![F::ZERO; point_count], elements::<F>(1, rng)[0]);
+    let mut sums = vec![F::Accumulator::default(); point_count];
+    sums.iter_mut()
+        .for_each(|sum| F::accumulate(sum, &factor, &factor));
+    let full = sums.clone();
+    cases.push(case("flush_reduce, points", point_count, move || {
+        sums.copy_from_slice(&full);
+        kernels.flush_reduce(&mut sums, black_box(&mut out));
+    }));
+    cases
+}
+
+/// Counts are entries of one table before the fold: a pair of tables of n entries counts n.
+fn tables<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
+    let table_log2 = size.table_log2;
+    let len = 1 << table_log2;
+    let r: F = elements(1, rng)[0];
+    let table = |rng: &mut StdRng| elements::<F>(len, rng);
+    let [mut low, mut high] = [table(rng), table(rng)];
+    let mut cases = vec![
+        case("bind_low, rows", len, move || {
+            kernels.bind_low(black_box(&mut low), r);
+        }),
+        case("bind_high, rows", len, move || {
+            kernels.bind_high(black_box(&mut high), r);
+        }),
+    ];
+    type Evaluate<F> = fn(&Kernels<F>, &[F], &[F], EqFactors<'_, F>) -> [F; 2];
+    let evaluations: [(&str, Evaluate<F>); 2] = [
+        ("evaluate_low, rows", Kernels::evaluate_low),
+        ("evaluate_high, rows", Kernels::evaluate_high),
+    ];
+    for (name, evaluate) in evaluations {
+        let (a, b) = (table(rng), table(rng));
+        let pairs_log2 = table_log2 - 1;
+        let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
+        let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
+        cases.push(case(name, len, move || {
+            let (inner, outer) = (&inner[..], &outer[..]);
+            black_box(evaluate(
+                &kernels,
+                black_box(&a),
+                &b,
+                EqFactors { inner, outer },
+            ));
+        }));
+    }
+    type BindEvaluate<F> = fn(&Kernels<F>, &mut [F], &mut [F], F, EqFactors<'_, F>) -> [F; 2];
+    let fused: [(&str, BindEvaluate<F>); 2] = [
+        ("bind_evaluate_low, rows", Kernels::bind_evaluate_low),
+        ("bind_evaluate_high, rows", Kernels::bind_evaluate_high),
+    ];
+    for (name, bind_evaluate) in fused {
+        let (mut a, mut b) = (table(rng), table(rng));
+        let pairs_log2 = table_log2 - 2;
+        let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
+        let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
+        cases.push(case(name, len, move || {
+            let (inner, outer) = (&inner[..], &outer[..]);
+            let eq = EqFactors { inner, outer };
+            black_box(bind_evaluate(&kernels, black_box(&mut a), &mut b, r, eq));
+        }));
+    }
+    let (a, b) = (table(rng), table(rng));
+    let weights = table(rng);
+    cases.push(case("round_accumulate, 2 factors, rows", len, move || {
+        let mut sums = [F::Accumulator::default(); 3];
+        let factors = black_box([&a[..], &b]);
+        kernels.round_accumulate(&factors, &weights[..len / 2], true, &mut sums);
+        black_box(sums);
+    }));
+    cases
+}
+
+/// The kernels between integer columns; no field takes part in them. Counts are rows.
+pub fn column_cases(tier: Tier, size: Size) -> Vec<Case> {
+    let kernels = Kernels::<ark_bn254::Fr>::for_tier(tier).expect("an available tier");
+    let rng = &mut StdRng::seed_from_u64(2);
+    let rows = 1 << size.rows_log2;
+    let operands = |rng: &mut StdRng| (column(rows, rng, |x| x), column(rows, rng, |x| x));
+    let mut cases = Vec::new();
+    for op in [Combine::Add, Combine::LessSigned] {
+        let ((a, b), mut out) = (operands(rng), vec![0; rows]);
+        cases.push(case(format!("combine, {op:?}"), rows, move || {
+            kernels.combine(op, black_box(&a), &b, &mut out);
+            black_box(&mut out);
+        }));
+    }
+    for signs in [Signs::Unsigned, Signs::Signed] {
+        let ((a, b), mut low, mut high) = (operands(rng), vec![0; rows], vec![0; rows]);
+        cases.push(case(format!("product, {signs:?}"), rows, move || {
+            kernels.product(signs, black_box(&a), &b, &mut low, &mut high);
+            black_box((&mut low, &mut high));
+        }));
+    }
+    let ((words, addresses), mut out) = (operands(rng), vec![0; rows]);
+    cases.push(case("sub_word, ByteSigned", rows, move || {
+        kernels.sub_word(SubWord::ByteSigned, black_box(&words), &addresses, &mut out);
+        black_box(&mut out);
+    }));
+    let table = column(1 << 12, rng, |x| x);
+    let indices = column(rows, rng, |x| x % (1 << 12));
+    let (byte_table, byte_indices) = (column(1 << 12, rng, |x| x as u8), indices.clone());
+    let (mut out, mut bytes) = (vec![0; rows], vec![0; rows]);
+    cases.push(case("gather_u32", rows, move || {
+        kernels.gather_u32(&table, black_box(&indices), &mut out);
+        black_box(&mut out);
+    }));
+    cases.push(case("gather_u8", rows, move || {
+        kernels.gather_u8(&byte_table, black_box(&byte_indices), &mut bytes);
+        black_box(&mut bytes);
+    }));
+    cases
+}
