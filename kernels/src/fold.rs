@@ -33,13 +33,29 @@ impl Side for High {
 }
 
 /// eq over the pairs of a round as an outer product: pair `j` weighs
-/// `inner[j % inner.len()] * outer[j / inner.len()]`.
+/// `inner[j % inner.len()] * outer[j / inner.len()]`. No weights at all count as ones.
 #[derive(Clone, Copy, Debug)]
 pub struct EqFactors<'a, F> {
     /// Weights of the low bits of the pair index.
     pub inner: &'a [F],
     /// Weights of the high bits.
     pub outer: &'a [F],
+}
+
+impl<'a, F: WeightField> EqFactors<'a, F> {
+    /// Every pair weighs one.
+    pub const fn ones() -> Self {
+        Self {
+            inner: &[],
+            outer: &[],
+        }
+    }
+
+    /// Whether there is one weight for each of `pairs`, or none at all.
+    fn fits(&self, pairs: usize) -> bool {
+        let weights = self.inner.len() * self.outer.len();
+        weights == pairs || (self.inner.is_empty() && self.outer.is_empty())
+    }
 }
 
 #[inline(always)]
@@ -66,9 +82,18 @@ pub(crate) fn bind<F: WeightField, S: Side>(table: &mut [F], r: F) {
 #[inline(always)]
 fn weigh<F: WeightField>(
     eq: EqFactors<'_, F>,
+    pairs: usize,
     mut pair: impl FnMut(usize) -> [[F; 2]; 2],
 ) -> [F; 2] {
+    assert!(eq.fits(pairs), "one eq weight per pair, or none");
     let mut outer = [F::Accumulator::default(); 2];
+    if eq.inner.is_empty() {
+        for j in 0..pairs {
+            let [[a0, a1], [b0, b1]] = pair(j);
+            F::accumulate(&mut outer[0], &a0, &b0);
+            F::accumulate(&mut outer[1], &(a1 - a0), &(b1 - b0));
+        }
+    }
     for (o, weight) in eq.outer.iter().enumerate() {
         let mut inner = [F::Accumulator::default(); 2];
         for (i, weight) in eq.inner.iter().enumerate() {
@@ -86,13 +111,10 @@ fn weigh<F: WeightField>(
 #[inline(always)]
 pub(crate) fn evaluate<F: WeightField, S: Side>(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] {
     assert_eq!(a.len(), b.len(), "tables of one length");
-    assert_eq!(
-        a.len(),
-        2 * eq.inner.len() * eq.outer.len(),
-        "one eq weight per pair"
-    );
+    assert!(a.len().is_multiple_of(2), "{} entries", a.len());
     weigh(
         eq,
+        a.len() / 2,
         #[inline(always)]
         |j| {
             let (low, high) = S::pair(j, a.len());
@@ -110,14 +132,11 @@ pub(crate) fn bind_evaluate<F: WeightField, S: Side>(
     eq: EqFactors<'_, F>,
 ) -> [F; 2] {
     assert_eq!(a.len(), b.len(), "tables of one length");
-    assert_eq!(
-        a.len(),
-        4 * eq.inner.len() * eq.outer.len(),
-        "one eq weight per pair after the fold"
-    );
+    assert!(a.len().is_multiple_of(4), "{} entries", a.len());
     let (before, after) = (a.len(), a.len() / 2);
     weigh(
         eq,
+        after / 2,
         #[inline(always)]
         |j| {
             let (low, high) = S::pair(j, after);
