@@ -87,17 +87,15 @@ pub(crate) fn axpy_flush<L: Lanes, F: WeightField>(isa: L, sums: &mut AxpySums<F
         .chunks_mut(GROUP_ROWS)
         .zip(sums.groups.chunks_exact_mut(F::LIMBS))
     {
-        let mut lanes = [[0u64; 8]; MAX_LIMBS];
+        let mut bank = [isa.wide_zero(); MAX_LIMBS];
         for limb in 0..F::LIMBS {
-            lanes[limb] = isa.wide_to_array(isa.wide_load(&groups[limb]));
+            bank[limb] = isa.wide_load(&groups[limb]);
             groups[limb] = WideGroup::default();
         }
-        for (lane, out) in out.iter_mut().enumerate() {
-            let mut total = [0u128; MAX_LIMBS];
-            for limb in 0..F::LIMBS {
-                total[limb] = u128::from(lanes[limb][lane]);
-            }
-            *out += F::reduce_dot(&total);
+        let mut reduced = [F::ZERO; GROUP_ROWS];
+        F::reduce_lanes(isa, &[bank], &mut reduced);
+        for (out, reduced) in out.iter_mut().zip(&reduced) {
+            *out += reduced;
         }
     }
 }

@@ -93,6 +93,8 @@ pub trait Lanes: Copy {
     fn wide_sub(self, a: Self::Wide, b: Self::Wide) -> Self::Wide;
     /// Lane-wise and with one mask.
     fn wide_and(self, a: Self::Wide, mask: u64) -> Self::Wide;
+    /// Lane-wise shift left; `bits` is a constant wherever it is called.
+    fn wide_shl(self, a: Self::Wide, bits: u32) -> Self::Wide;
     /// Lane-wise logical shift right; `bits` is a constant wherever it is called.
     fn wide_shr(self, a: Self::Wide, bits: u32) -> Self::Wide;
     /// Eight unsigned products.

@@ -5,7 +5,8 @@
 //!
 //! Sketch, per eight blocks: 8x8 transposes bring row `b` of eight blocks into one vector (3 shuffles
 //! a vector); per row and limb one broadcast load, two multiplies, two additions. The limbs are taken
-//! in passes so that the accumulators stay in registers. One scalar reduction per output.
+//! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
+//! `field::bn254_lanes`).
 
 use crate::field::{MAX_LIMBS, WeightField};
 use crate::lanes::{GROUP_ROWS, Lanes};
@@ -59,6 +60,7 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     out: &mut [F],
 ) {
     const { assert!(F::LIMB_BITS + 32 + BANK_ROWS.ilog2() <= 64) };
+    const { assert!(MAX_PREFIX_LOG2 + 32 <= 39, "the bound of reduce_lanes") };
     let block_rows = planes.weight_rows();
     assert!(
         block_rows.is_power_of_two() && block_rows <= MAX_BLOCK_ROWS,
@@ -71,7 +73,7 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     );
     let mut rows = [isa.zero(); MAX_BLOCK_ROWS];
     let rows = &mut rows[..block_rows];
-    let mut banks = [[[0u64; 8]; MAX_LIMBS]; BANK_COUNT];
+    let mut banks = [[isa.wide_zero(); MAX_LIMBS]; BANK_COUNT];
     let bank_count = block_rows.div_ceil(BANK_ROWS);
     for (g, out) in out.chunks_mut(GROUP_ROWS).enumerate() {
         load_blocks(isa, column, block_rows, g * GROUP_ROWS, rows);
@@ -80,15 +82,9 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
                 bank_pass(isa, planes, b * BANK_ROWS, rows, first, bank);
             }
         }
-        for (lane, out) in out.iter_mut().enumerate() {
-            let mut sums = [0u128; MAX_LIMBS];
-            for bank in &banks[..bank_count] {
-                for limb in 0..F::LIMBS {
-                    sums[limb] += u128::from(bank[limb][lane]);
-                }
-            }
-            *out = F::reduce_dot(&sums);
-        }
+        let mut reduced = [F::ZERO; GROUP_ROWS];
+        F::reduce_lanes(isa, &banks[..bank_count], &mut reduced);
+        out.copy_from_slice(&reduced[..out.len()]);
     }
 }
 
@@ -100,7 +96,7 @@ fn bank_pass<L: Lanes, F: WeightField>(
     row: usize,
     rows: &[L::U32],
     first: usize,
-    bank: &mut [[u64; 8]; MAX_LIMBS],
+    bank: &mut [L::Wide; MAX_LIMBS],
 ) {
     let pass_limbs = const { F::LIMBS / 2 };
     let mut acc = [isa.wide_zero(); MAX_LIMBS];
@@ -115,7 +111,5 @@ fn bank_pass<L: Lanes, F: WeightField>(
             }
         }
     }
-    for limb in 0..pass_limbs {
-        bank[first + limb] = isa.wide_to_array(acc[limb]);
-    }
+    bank[first..first + pass_limbs].copy_from_slice(&acc[..pass_limbs]);
 }

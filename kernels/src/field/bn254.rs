@@ -3,19 +3,22 @@
 //! In: limb sums, or 512-bit sums of products. Out: canonical Montgomery representations in `[0, p)`.
 //! Words are little-endian. Names: `canonical` is below p, `wide` is below `p * 2^64`.
 
-use super::{MAX_LIMBS, MAX_SUMS, WeightField, add_carry, mul_carry, sealed, sub_borrow};
+use super::{
+    MAX_LIMBS, MAX_SUMS, WeightField, add_carry, bn254_lanes, mul_carry, sealed, sub_borrow,
+};
+use crate::lanes::Lanes;
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
 
-const P: [u64; 4] = <FrConfig as MontConfig<4>>::MODULUS.0;
+pub(super) const P: [u64; 4] = <FrConfig as MontConfig<4>>::MODULUS.0;
 /// `2p`, below `2^255`.
 const P2: [u64; 4] = double(P);
 /// `-p^-1 mod 2^64`.
 const NEG_INVERSE: u64 = <FrConfig as MontConfig<4>>::INV;
 /// `floor(2^318 / p) - 2^64`: the Barrett constant without its leading bit.
-const MU_LOW: u64 = barrett_constant();
+pub(super) const MU_LOW: u64 = barrett_constant();
 
-const LIMB_MASK: u64 = (1 << 26) - 1;
+pub(super) const LIMB_MASK: u64 = (1 << 26) - 1;
 
 const fn double(x: [u64; 4]) -> [u64; 4] {
     let mut carry = 0;
@@ -63,7 +66,7 @@ const fn barrett_constant() -> u64 {
 
 /// `a` in `[0, b + c)` with `c <= b`: subtracts `b` once if it fits.
 #[inline(always)]
-fn subtract_once(a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+pub(super) fn subtract_once(a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
     let (less, negative) = sub_words(a, b);
     if negative { a } else { less }
 }
@@ -198,6 +201,11 @@ impl WeightField for Fr {
             add_shifted(&mut words, pair, 52 * k);
         }
         reduce_wide(words)
+    }
+
+    #[inline(always)]
+    fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]) {
+        bn254_lanes::reduce(isa, banks, out);
     }
 
     #[inline(always)]

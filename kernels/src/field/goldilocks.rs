@@ -7,6 +7,7 @@
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
 use super::{MAX_LIMBS, MAX_SUMS, WeightField, sealed};
+use crate::lanes::Lanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
 
 /// The modulus, 2^64 - 2^32 + 1.
@@ -69,6 +70,26 @@ const fn mul(a: u64, b: u64) -> u64 {
     montgomery_reduce(a as u128 * b as u128)
 }
 
+/// `(x + y) / 2^64 mod p`, canonical; both below `p * 2^64`.
+#[inline(always)]
+const fn montgomery_reduce_sum(x: u128, y: u128) -> u64 {
+    let (sum, carry) = x.overflowing_add(y);
+    // Below 2p * 2^64: taking p from the high word once leaves it below p.
+    let high = (sum >> 64) as u64;
+    let (less, borrow) = high.overflowing_sub(P);
+    let high = if carry || !borrow { less } else { high };
+    montgomery_reduce((high as u128) << 64 | sum as u64 as u128)
+}
+
+/// `7 a` modulo p, in `[0, 2^64)`.
+#[inline(always)]
+const fn times_seven(a: u64) -> u64 {
+    let x = a as u128 * 7;
+    // The high word is at most 6; after a carry the sum is below 2^35.
+    let (sum, carry) = (x as u64).overflowing_add((x >> 64) as u64 * TWO_64);
+    if carry { sum.wrapping_add(TWO_64) } else { sum }
+}
+
 /// `x mod p`, canonical: `2^64 = 2^32 - 1` and `2^96 = -1` modulo p.
 #[inline(always)]
 const fn reduce_u128(x: u128) -> u64 {
@@ -82,20 +103,6 @@ const fn reduce_u128(x: u128) -> u64 {
     // middle * (2^32 - 1) <= (2^32 - 1)^2; after a carry the sum is below 2^64 - 2^33.
     let (sum, carry) = t.overflowing_add(middle * TWO_64);
     canonical(if carry { sum.wrapping_add(TWO_64) } else { sum })
-}
-
-/// `(x + y) / 2^64 mod p`, canonical: the carry stands for `2^128 / 2^64 = 2^32 - 1`.
-#[inline(always)]
-const fn reduce_sum(x: u128, y: u128) -> u64 {
-    let (sum, carry) = x.overflowing_add(y);
-    add(canonical(montgomery_reduce(sum)), carry as u64 * TWO_64)
-}
-
-/// Seven times canonical, canonical: the top bits of the product are at most 6.
-#[inline(always)]
-const fn seven_times(a: u64) -> u64 {
-    let product = 7 * a as u128;
-    add(canonical(product as u64), (product >> 64) as u64 * TWO_64)
 }
 
 const fn raw(value: u64) -> Goldilocks {
@@ -240,13 +247,33 @@ impl WeightField for Goldilocks2 {
     }
 
     #[inline(always)]
+    fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]) {
+        let mut lanes = [[[0; 8]; MAX_LIMBS]; 2];
+        for (lanes, bank) in lanes.iter_mut().zip(banks) {
+            for limb in 0..Self::LIMBS {
+                lanes[limb] = isa.wide_to_array(bank[limb]);
+            }
+        }
+        for (lane, out) in out.iter_mut().enumerate() {
+            let mut sums = [0; MAX_LIMBS];
+            for lanes in &lanes[..banks.len()] {
+                for limb in 0..Self::LIMBS {
+                    sums[limb] += u128::from(lanes[limb][lane]);
+                }
+            }
+            *out = Self::reduce_dot(&sums);
+        }
+    }
+
+    #[inline(always)]
     fn mul_inline(&self, other: &Self) -> Self {
         let [a0, a1] = [self.c0.0.0[0], self.c1.0.0[0]];
         let [b0, b1] = [other.c0.0.0[0], other.c1.0.0[0]].map(u128::from);
-        let (seven_a1, a0, a1) = (seven_times(a1), u128::from(a0), u128::from(a1));
+        let a1_sevenfold = u128::from(times_seven(a1));
+        let (a0, a1) = (u128::from(a0), u128::from(a1));
         Self::new(
-            raw(reduce_sum(a0 * b0, u128::from(seven_a1) * b1)),
-            raw(reduce_sum(a0 * b1, a1 * b0)),
+            raw(montgomery_reduce_sum(a0 * b0, a1_sevenfold * b1)),
+            raw(montgomery_reduce_sum(a0 * b1, a1 * b0)),
         )
     }
 
@@ -319,6 +346,27 @@ mod tests {
             assert_eq!((x + -x).into_bigint().0[0], 0);
             if !x.is_zero() {
                 assert!((x * x.inverse().unwrap()).is_one());
+            }
+        }
+    }
+
+    #[test]
+    fn sevenfold_and_sums_of_products_agree_with_u128_remainders() {
+        let sevenths = (1..7u64).map(|k| (u128::from(k) << 64) / 7);
+        let near = sevenths.flat_map(|x| [x as u64 - 1, x as u64, x as u64 + 1]);
+        for a in near.chain(SPECIAL) {
+            let exact = (u128::from(a) * 7 % u128::from(P)) as u64;
+            assert_eq!(canonical(times_seven(a)), exact, "{a:#x}");
+        }
+        for a in SPECIAL {
+            for b in SPECIAL {
+                for b in [b, u64::MAX] {
+                    let (x, y) = (u128::from(a) * u128::from(b), u128::from(P - 1) << 64);
+                    for y in [y, y | u128::from(u64::MAX), x] {
+                        let parts = add(montgomery_reduce(x), montgomery_reduce(y));
+                        assert_eq!(montgomery_reduce_sum(x, y), parts, "{x:#x} + {y:#x}");
+                    }
+                }
             }
         }
     }

@@ -8,10 +8,12 @@
 //! already the Montgomery form of the result: one reduction modulo p, no Montgomery step.
 
 mod bn254;
+mod bn254_lanes;
 mod goldilocks;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
+use crate::lanes::Lanes;
 use ark_ff::{Field, PrimeField};
 
 /// Most limbs a weight of any field has.
@@ -59,6 +61,12 @@ pub trait WeightField: Field + sealed::Sealed {
     /// As `reduce_sums` with `stride = LIMBS / COORDS`, for the sums of one dot product:
     /// each sum lies in `[0, 2^90)` and the whole value below `p * 2^64`.
     fn reduce_dot(sums: &[u128; MAX_LIMBS]) -> Self;
+
+    /// `reduce_dot` of eight lanes at once: lane k of limb j summed over the banks is sum j of
+    /// `out[k]`. A lane is a sum of at most 128, or `2^(32 - LIMB_BITS)`, products of a weight and a
+    /// `u32`, in at most two banks.
+    #[doc(hidden)]
+    fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]);
 
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;

@@ -202,6 +202,13 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
+    fn wide_shl(self, a: EvenOdd, bits: u32) -> EvenOdd {
+        avx2!({
+            let count = _mm_cvtsi32_si128(bits as i32);
+            (_mm256_sll_epi64(a.0, count), _mm256_sll_epi64(a.1, count))
+        })
+    }
+    #[inline(always)]
     fn wide_shr(self, a: EvenOdd, bits: u32) -> EvenOdd {
         avx2!({
             let count = _mm_cvtsi32_si128(bits as i32);

@@ -150,6 +150,10 @@ impl Lanes for Portable {
         a.map(|half| half & u64x4::splat(mask))
     }
     #[inline(always)]
+    fn wide_shl(self, a: WideHalves, bits: u32) -> WideHalves {
+        [a[0] << bits, a[1] << bits]
+    }
+    #[inline(always)]
     fn wide_shr(self, a: WideHalves, bits: u32) -> WideHalves {
         [a[0] >> bits, a[1] >> bits]
     }

@@ -129,6 +129,10 @@ impl Lanes for Scalar {
         a.map(|lane| lane & mask)
     }
     #[inline(always)]
+    fn wide_shl(self, a: [u64; 8], bits: u32) -> [u64; 8] {
+        a.map(|lane| lane << bits)
+    }
+    #[inline(always)]
     fn wide_shr(self, a: [u64; 8], bits: u32) -> [u64; 8] {
         a.map(|lane| lane >> bits)
     }
