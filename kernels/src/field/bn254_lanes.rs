@@ -60,8 +60,9 @@ fn spread<L: Lanes>(isa: L, bank: &[L::Wide; MAX_LIMBS]) -> [L::Wide; 11] {
 /// `2^-3` each, the outer floor 1. So `V - q p` lies in `[0, 2p)`.
 #[inline(always)]
 pub(super) fn reduce<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Fr; 8]) {
-    let mut v = [isa.wide_zero(); 11];
-    for bank in banks {
+    let (first, others) = banks.split_first().expect("a bank");
+    let mut v = spread(isa, first);
+    for bank in others {
         let limbs = spread(isa, bank);
         for k in 0..11 {
             v[k] = isa.wide_add(v[k], limbs[k]);
@@ -105,15 +106,33 @@ pub(super) fn reduce<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut
 /// Ten limbs to four words; the bits of a sum do not overlap below `2^256`.
 #[inline(always)]
 fn words<L: Lanes>(isa: L, limbs: &[L::Wide; 10]) -> [[u64; 8]; 4] {
-    let mut words = [isa.wide_zero(); 4];
-    for k in 0..10 {
-        let (word, shift) = (26 * k / 64, (26 * k % 64) as u32);
-        words[word] = isa.wide_add(words[word], isa.wide_shl(limbs[k], shift));
-        if shift > 38 && word < 3 {
-            words[word + 1] = isa.wide_shr(limbs[k], 64 - shift);
-        }
+    // Macros, because closures may be compiled without the tier's instructions; written out, because
+    // in a loop the shifts would not be constants.
+    macro_rules! sum {
+        ($a:expr, $b:expr) => { isa.wide_add($a, $b) };
+        ($a:expr, $b:expr, $($rest:expr),+) => { isa.wide_add($a, sum!($b, $($rest),+)) };
     }
-    words.map(|word| isa.wide_to_array(word))
+    macro_rules! left {
+        ($k:literal, $bits:literal) => {
+            isa.wide_shl(limbs[$k], $bits)
+        };
+    }
+    macro_rules! right {
+        ($k:literal, $bits:literal) => {
+            isa.wide_shr(limbs[$k], $bits)
+        };
+    }
+    let words = [
+        sum!(limbs[0], left!(1, 26), left!(2, 52)),
+        sum!(right!(2, 12), left!(3, 14), left!(4, 40)),
+        sum!(right!(4, 24), left!(5, 2), left!(6, 28), left!(7, 54)),
+        sum!(right!(7, 10), left!(8, 16), left!(9, 42)),
+    ];
+    let mut rows = [[0; 8]; 4];
+    for k in 0..4 {
+        rows[k] = isa.wide_to_array(words[k]);
+    }
+    rows
 }
 
 #[cfg(test)]
