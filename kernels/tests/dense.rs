@@ -60,6 +60,19 @@ fn fold_and_evaluate<F: WeightField>() {
                 assert_eq!(kernels.evaluate_low(&low_a, &low_b, factors), low);
                 assert_eq!(kernels.evaluate_high(&high_a, &high_b, factors), high);
 
+                let ones = vec![F::ONE; eq.len()];
+                let plain_low = reference::evaluate_low(&low_a, &low_b, &ones);
+                let plain_high = reference::evaluate_high(&high_a, &high_b, &ones);
+                let plain = EqFactors::ones();
+                assert_eq!(kernels.evaluate_low(&low_a, &low_b, plain), plain_low);
+                assert_eq!(kernels.evaluate_high(&high_a, &high_b, plain), plain_high);
+                let (mut x, mut y) = (a.clone(), b.clone());
+                let fused = kernels.bind_evaluate_low(&mut x, &mut y, r, plain);
+                assert_eq!((fused, &x[..half]), (plain_low, &low_a[..]));
+                let (mut x, mut y) = (a.clone(), b.clone());
+                let fused = kernels.bind_evaluate_high(&mut x, &mut y, r, plain);
+                assert_eq!((fused, &y[..half]), (plain_high, &high_b[..]));
+
                 let (mut x, mut y) = (a.clone(), b.clone());
                 assert_eq!(kernels.bind_evaluate_low(&mut x, &mut y, r, factors), low);
                 assert_eq!((&x[..half], &y[..half]), (&low_a[..], &low_b[..]));
@@ -237,6 +250,18 @@ fn columns_equal_the_reference_row_by_row() {
             }
         }
     }
+}
+
+/// A weight for some pairs and not for others is a mistake, not a shorter sum.
+#[test]
+#[should_panic(expected = "one eq weight per pair, or none")]
+fn too_few_weights_are_refused() {
+    let table = [ark_bn254::Fr::ONE; 8];
+    let eq = EqFactors {
+        inner: &table[..2],
+        outer: &table[..1],
+    };
+    Kernels::detect().evaluate_low(&table, &table, eq);
 }
 
 #[test]

@@ -12,6 +12,8 @@ for_both_fields!(
     every_length_and_tail,
     special_values,
     unaligned_slices_and_row_ranges,
+    unaligned_columns_of_the_other_kernels,
+    cuts_at_any_group_add_up,
     planes_longer_than_the_column,
     largest_sums,
     prefixes,
@@ -135,6 +137,56 @@ fn unaligned_slices_and_row_ranges<F: WeightField>() {
                 kernels.dot_u8(planes.rows(8, 40), &bytes[start..]),
                 expected
             );
+        }
+    }
+}
+
+fn unaligned_columns_of_the_other_kernels<F: WeightField>() {
+    let rng = &mut rng(7);
+    let weights: Vec<F> = elements(64, rng);
+    let planes = WeightPlanes::from_weights(&weights);
+    let column: Vec<u32> = (0..90).map(|_| rng.r#gen()).collect();
+    let other: Vec<u32> = (0..90).map(|_| rng.r#gen()).collect();
+    for kernels in tiers::<F>() {
+        for start in 0..9 {
+            let (part, other) = (&column[start..start + 61], &other[9 - start..70 - start]);
+            let expected = [part, other].map(|part| reference::dot(&weights, part));
+            assert_eq!(kernels.dot2_u32(planes.view(), [part, other]), expected);
+            let halves: Vec<u16> = column.iter().map(|x| *x as u16).collect();
+            let expected = reference::dot(&weights, &halves[start..start + 61]);
+            assert_eq!(
+                kernels.dot_u16(planes.view(), &halves[start..start + 61]),
+                expected
+            );
+            let mut sums = AxpySums::new(61);
+            let (mut out, mut expected) = (vec![F::ONE; 62], vec![F::ONE; 61]);
+            kernels.axpy(&mut sums, weights[0], part);
+            kernels.axpy_flush(&mut sums, &mut out[1..]);
+            reference::axpy(&mut expected, weights[0], part);
+            assert_eq!(out[1..], expected);
+            let short = WeightPlanes::from_weights(&weights[..8]);
+            let (mut out, mut expected) = (vec![F::ONE; 8], vec![F::ZERO; 7]);
+            kernels.prefix_dot(short.view(), &part[..56], &mut out[1..]);
+            reference::prefix_dot(&weights[..8], &part[..56], &mut expected);
+            assert_eq!(out[1..], expected);
+        }
+    }
+}
+
+/// Tiles of one call or of several: the same sum.
+fn cuts_at_any_group_add_up<F: WeightField>() {
+    let rng = &mut rng(8);
+    let len = 3 * TILE_ROWS + 5;
+    let planes = WeightPlanes::from_weights(&elements::<F>(len, rng));
+    let column: Vec<u32> = (0..len).map(|_| rng.r#gen()).collect();
+    for kernels in tiers::<F>() {
+        let whole = kernels.dot_u32(planes.view(), &column);
+        for step in [8, 24, TILE_ROWS - 8, TILE_ROWS, TILE_ROWS + 8] {
+            let parts = column.chunks(step).enumerate();
+            let sum: F = parts
+                .map(|(k, part)| kernels.dot_u32(planes.rows(k * step, part.len()), part))
+                .sum();
+            assert_eq!(sum, whole, "{} {step}", kernels.tier());
         }
     }
 }

@@ -12,6 +12,7 @@ use tracelane_kernels::{
 for_both_fields!(
     windows_degrees_and_columns,
     special_values,
+    unaligned_columns,
     largest_grid_sums,
     blocks_cut_into_calls,
     field_grids,
@@ -49,6 +50,16 @@ fn special_values<F: WeightField>() {
                 check(&weights, &[&a, &b], window, 2, &case);
             }
         }
+    }
+}
+
+fn unaligned_columns<F: WeightField>() {
+    let rng = &mut rng(15);
+    let a: Vec<u32> = (0..100).map(|_| rng.r#gen()).collect();
+    let weights: Vec<F> = elements(9, rng);
+    for start in 1..8 {
+        let columns = [&a[start..start + 72], &a[8 - start..80 - start]];
+        check(&weights, &columns, 3, 2, "unaligned");
     }
 }
 
