@@ -3,6 +3,7 @@
 //! `cargo run --release --manifest-path benches/peers/Cargo.toml --bin kernels`, and once more with
 //! `RUSTFLAGS="-C target-cpu=x86-64-v3"`: others choose their instructions when they are built. Every
 //! result is compared with the others' before it is timed. One thread; entries of a table take turns.
+//! PERF.md rows K-15 and K-16.
 
 mod ark;
 mod plonky;
