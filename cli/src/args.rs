@@ -143,6 +143,9 @@ pub struct CheckpointOptions {
     /// Cycles between two checkpoints; results never depend on it.
     #[arg(long, value_name = "N", default_value_t = INTERVAL_CYCLES, value_parser = positive)]
     pub interval: u64,
+    /// Go on where a killed run left FILE.partial; its guest's text is not shown again.
+    #[arg(long)]
+    pub resume: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

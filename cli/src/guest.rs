@@ -6,8 +6,8 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use tracelane::Program;
-use tracelane::checkpoint::{CheckpointSink, RunIdentity};
-use tracelane::replay::{FastPass, PassError, fast_pass};
+use tracelane::checkpoint::{CheckpointSink, Prefix, RunIdentity};
+use tracelane::replay::{FastPass, PassError, fast_pass, resume_pass};
 use tracelane::vm::{Limits, RunResult, TextSink};
 
 use crate::args::LimitOptions;
@@ -69,6 +69,29 @@ impl<'a> Guest<'a> {
         sink: Option<&mut dyn CheckpointSink>,
         text: &mut dyn TextSink,
     ) -> Result<RunResult, Failure> {
+        self.pass(interval, |pass| {
+            fast_pass(&self.program, &self.input, pass, sink, text)
+        })
+    }
+
+    /// Goes on from `prefix`, whose checkpoints `sink` has already.
+    pub fn resume(
+        &self,
+        interval: u64,
+        prefix: Prefix,
+        sink: &mut dyn CheckpointSink,
+        text: &mut dyn TextSink,
+    ) -> Result<RunResult, Failure> {
+        self.pass(interval, |pass| {
+            resume_pass(&self.program, &self.input, pass, prefix, sink, text)
+        })
+    }
+
+    fn pass(
+        &self,
+        interval: u64,
+        run: impl FnOnce(&FastPass<'_>) -> Result<RunResult, PassError>,
+    ) -> Result<RunResult, Failure> {
         let progress = Progress::cycles("running");
         let report = |cycles| progress.add(cycles);
         let pass = FastPass {
@@ -78,8 +101,7 @@ impl<'a> Guest<'a> {
             cancel: Some(interrupt::flag()),
             progress: Some(&report),
         };
-        let result = fast_pass(&self.program, &self.input, &pass, sink, text);
-        result.map_err(|error| match error {
+        run(&pass).map_err(|error| match error {
             PassError::Trap(trap) => Failure::Guest(trap.explain(&self.program)),
             PassError::Store(error) => Failure::Store(error),
             PassError::Cancelled { cycle } => Failure::Interrupted(Some(cycle)),

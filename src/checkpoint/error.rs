@@ -59,13 +59,30 @@ pub enum StoreError {
         /// What does not fit.
         what: &'static str,
     },
+    /// What a killed writer left is of another program, input or interval.
+    #[error("{} was left by a run of another program, input or interval; resume that one, or leave --resume out to begin again", path.display())]
+    OtherRun {
+        /// The partial file.
+        path: PathBuf,
+    },
+    /// No interval makes the file small enough.
+    #[error("the checkpoints need {actual} bytes at least, {budget} allowed; raise the budget")]
+    Budget {
+        /// Bytes of the smallest file.
+        actual: u64,
+        /// Bytes allowed.
+        budget: u64,
+    },
 }
 
 impl StoreError {
     /// Whether a file was refused for what it contains, rather than for what the system said.
     #[must_use]
     pub fn is_rejection(&self) -> bool {
-        !matches!(self, Self::Io { .. } | Self::Locked { .. })
+        !matches!(
+            self,
+            Self::Io { .. } | Self::Locked { .. } | Self::OtherRun { .. } | Self::Budget { .. }
+        )
     }
 
     /// A function that turns an I/O error into a [`StoreError::Io`].

@@ -14,7 +14,7 @@ use crate::limits::PAGE_BYTES;
 pub const MAGIC: [u8; 12] = *b"\x89TLANE\r\n\x1a\n\0\0";
 
 /// Version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Marks a checkpoint's record.
 pub const RECORD_MAGIC: [u8; 8] = *b"TLCHECKP";
@@ -77,7 +77,7 @@ impl Header {
 }
 
 /// One checkpoint. Its block is: this, `page_count` [`PageEntry`]s, zeros to [`ALIGN_BYTES`], then
-/// the pages in the entries' order.
+/// the pages that are not absent, in the entries' order.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Record {
@@ -145,17 +145,20 @@ impl Record {
     }
 }
 
-/// One stored page.
+/// One page that changed, or that was stored to for the first time.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct PageEntry {
     pub page_index: u32,
-    pub reserved: u32,
+    /// 1 where the page is as program and input leave it and has no bytes in the file, else 0.
+    pub absent: u32,
     /// Digest of the page's bytes.
     pub digest: [u8; 32],
 }
 
 const _: () = assert!(size_of::<PageEntry>() == 40);
+const _: () = assert!(std::mem::offset_of!(PageEntry, absent) == 4);
+const _: () = assert!(std::mem::offset_of!(PageEntry, digest) == 8);
 
 /// The last bytes of a complete file, padded with zeros to [`ALIGN_BYTES`].
 #[derive(Clone, Copy, Pod, Zeroable)]

@@ -30,8 +30,9 @@ impl FileMap {
     pub fn new(file: &File) -> io::Result<Self> {
         // SAFETY: the bytes are only ever read as plain old data (u8, u32, u64 arrays), for which
         // every value is valid. That they do not change is ensured against our own processes by the
-        // lock that every writer takes (and writers never write to a published file: they write
-        // another one and rename it), and against others by the documented trust model.
+        // lock that every writer takes (writers never write to a published file: they write another
+        // one and rename it; one that resumes holds the lock itself and changes only what lies
+        // behind the part it reads), and against others by the documented trust model.
         unsafe { Mmap::map(file) }.map(Self)
     }
 

@@ -43,9 +43,10 @@ impl CheckpointSink for MemoryStore {
     ) -> Result<(), StoreError> {
         self.first_pages.push(self.pages.len());
         for page in changed {
+            let Some(bytes) = page.bytes else { continue };
             self.index
                 .push(page.page_index, self.states.len(), self.pages.len() as u64);
-            self.pages.push(*page.bytes);
+            self.pages.push(*bytes);
         }
         self.states.push(*state);
         Ok(())

@@ -13,14 +13,19 @@ mod index;
 mod layout;
 mod map;
 mod memory;
+mod prefix;
+mod storage;
 mod versions;
+mod walk;
 mod writer;
 
 pub use error::StoreError;
 pub use file::CheckpointFile;
 pub use memory::MemoryStore;
-pub use versions::PageVersions;
-pub use writer::{CheckpointWriter, temporary_file};
+pub use prefix::Prefix;
+pub use storage::{Disk, Storage, StorageFile};
+pub use versions::{PageChange, PageVersions};
+pub use writer::{CheckpointWriter, partial_path, temporary_file};
 
 /// The state before cycle `i * interval`, or behind the last cycle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,15 +70,16 @@ pub struct RunSummary {
     pub text_bytes: u64,
 }
 
-/// A page that changed since it was last stored.
+/// A page that changed since it was last stored, or was stored to for the first time.
 #[derive(Clone, Copy)]
 pub struct ChangedPage<'a> {
     /// Its address divided by [`PAGE_BYTES`].
     pub page_index: u32,
     /// BLAKE3 of its bytes.
     pub digest: [u8; 32],
-    /// Its bytes.
-    pub bytes: &'a [u8; PAGE_BYTES],
+    /// Its bytes; none where it is as program and input leave it, and all there is to know is that
+    /// it counts against the memory limit from now on.
+    pub bytes: Option<&'a [u8; PAGE_BYTES]>,
 }
 
 /// Takes the checkpoints of one run, in order.

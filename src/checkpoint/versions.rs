@@ -12,22 +12,44 @@ pub struct PageVersions {
     digests: HashMap<u32, [u8; 32]>,
 }
 
+/// What became of a written page since its last version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageChange {
+    /// Nothing.
+    Same,
+    /// It was written for the first time, and is as program and input leave it.
+    First,
+    /// It has other bytes.
+    Changed,
+}
+
 impl PageVersions {
-    /// Whether page `page_index`, now with `digest`, differs from its last version; it is taken to
-    /// be stored then. `base` gives the digest of the page as program and input leave it, and is
-    /// asked for once a page at the most.
-    pub fn changed(
+    /// What became of page `page_index`, which has `digest` now; that is taken to be its last version
+    /// then. `base` gives the digest of the page as program and input leave it, and is asked for once
+    /// a page at the most.
+    pub fn change(
         &mut self,
         page_index: u32,
         digest: [u8; 32],
         base: impl FnOnce() -> [u8; 32],
-    ) -> bool {
+    ) -> PageChange {
         match self.digests.entry(page_index) {
-            Entry::Occupied(mut entry) => std::mem::replace(entry.get_mut(), digest) != digest,
+            Entry::Occupied(mut entry) => match std::mem::replace(entry.get_mut(), digest) {
+                before if before == digest => PageChange::Same,
+                _ => PageChange::Changed,
+            },
             Entry::Vacant(entry) => {
                 entry.insert(digest);
-                base() != digest
+                match base() == digest {
+                    true => PageChange::First,
+                    false => PageChange::Changed,
+                }
             }
         }
+    }
+
+    /// The last version of page `page_index` has `digest`.
+    pub fn set(&mut self, page_index: u32, digest: [u8; 32]) {
+        self.digests.insert(page_index, digest);
     }
 }

@@ -1,10 +1,10 @@
-//! Writing a checkpoint file: appended under a temporary name, published whole.
+//! Writing a checkpoint file: appended under a name of its own, published whole.
 //!
-//! In: checkpoints in order. Out: a complete file under its final name, or nothing under it. Bytes
+//! In: checkpoints in order. Out: a complete file under its final name, or nothing under it. While
+//! it is written it stands beside that name, with `.partial` behind it, locked; a process that is
+//! killed leaves it there, and [`CheckpointWriter::resume`] goes on with what of it is whole. Bytes
 //! are written, never stored through a map: a full disk is an error and not a signal.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use bytemuck::{Zeroable, bytes_of, cast_slice};
@@ -12,6 +12,8 @@ use tempfile::NamedTempFile;
 
 use super::file::CheckpointFile;
 use super::layout::{End, Header, PageEntry, Record, align};
+use super::prefix::Prefix;
+use super::storage::{Disk, DiskFile, Storage, StorageFile};
 use super::{ChangedPage, CheckpointSink, CheckpointState, RunIdentity, RunSummary, StoreError};
 use crate::limits::PAGE_BYTES;
 
@@ -20,9 +22,11 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// A checkpoint file being written.
 pub struct CheckpointWriter {
-    out: BufWriter<File>,
-    /// The temporary name, until it becomes the final one; none for a scratch file.
-    temporary: Option<NamedTempFile>,
+    /// Where it stands until it is published; none for a scratch file, and once it is. Dropped
+    /// before the file, which holds the lock.
+    partial: Option<Partial>,
+    file: Box<dyn StorageFile>,
+    buffer: Vec<u8>,
     path: PathBuf,
     written: u64,
     sequence: u64,
@@ -30,20 +34,103 @@ pub struct CheckpointWriter {
     finished: bool,
 }
 
+/// A name that goes with its owner, unless the file was published.
+struct Partial {
+    path: PathBuf,
+    storage: Box<dyn Storage>,
+    published: bool,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.published {
+            // Left behind it would only be begun again by the next writer.
+            let _left = self.storage.remove(&self.path);
+        }
+    }
+}
+
+/// The name under which the file that will stand at `path` is written.
+#[must_use]
+pub fn partial_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
 impl CheckpointWriter {
     /// Begins the file that will stand at `path`, for a run of what `identity` says on `input`.
+    /// What a killed writer left of one is written over.
     ///
     /// # Errors
     /// [`StoreError`] where the folder can't be written or another process writes the same file.
     pub fn create(path: &Path, identity: &RunIdentity, input: &[u8]) -> Result<Self, StoreError> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+        Self::create_in(Box::new(Disk), path, identity, input)
+    }
+
+    /// [`create`](CheckpointWriter::create) in a storage of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_in(
+        storage: Box<dyn Storage>,
+        path: &Path,
+        identity: &RunIdentity,
+        input: &[u8],
+    ) -> Result<Self, StoreError> {
+        let (file, partial) = open_partial(storage, path)?;
+        Self::begin(file, Some(partial), path.to_owned(), identity, input)
+    }
+
+    /// Goes on with what a killed writer left of the file that will stand at `path`: the writer, and
+    /// the checkpoints that are there, from the last of which
+    /// [`resume_pass`](crate::replay::resume_pass) continues. None where too little was
+    /// left: the run then begins at its start.
+    ///
+    /// # Errors
+    /// [`StoreError`] as for [`create`](CheckpointWriter::create), and where what was left is of
+    /// another run.
+    pub fn resume(
+        path: &Path,
+        identity: &RunIdentity,
+        input: &[u8],
+    ) -> Result<(Self, Option<Prefix>), StoreError> {
+        Self::resume_in(Box::new(Disk), path, identity, input)
+    }
+
+    /// [`resume`](CheckpointWriter::resume) in a storage of the caller's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_in(
+        storage: Box<dyn Storage>,
+        path: &Path,
+        identity: &RunIdentity,
+        input: &[u8],
+    ) -> Result<(Self, Option<Prefix>), StoreError> {
+        let (mut file, mut partial) = open_partial(storage, path)?;
+        // Until it is known to be ours and useless, what was left stays.
+        partial.published = true;
+        let handle = file.handle().map_err(StoreError::io(path, "open"))?;
+        let prefix = Prefix::read(&handle, &partial.path, identity)?;
+        partial.published = false;
+        let Some(prefix) = prefix else {
+            let writer = Self::begin(file, Some(partial), path.to_owned(), identity, input)?;
+            return Ok((writer, None));
         };
-        let io = |doing| StoreError::io(path, doing);
-        let temporary = temporary_file(folder).map_err(io("create"))?;
-        let file = temporary.as_file().try_clone().map_err(io("create"))?;
-        Self::begin(file, Some(temporary), path.to_owned(), identity, input)
+        file.cut(prefix.bytes())
+            .map_err(StoreError::io(path, "cut"))?;
+        let writer = Self {
+            file,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            partial: Some(partial),
+            path: path.to_owned(),
+            written: prefix.bytes(),
+            sequence: prefix.count() as u64,
+            previous_digest: prefix.digest(),
+            finished: false,
+        };
+        Ok((writer, Some(prefix)))
     }
 
     /// Begins a scratch file, which has no name and goes with the process.
@@ -53,31 +140,27 @@ impl CheckpointWriter {
     pub fn scratch(identity: &RunIdentity, input: &[u8]) -> Result<Self, StoreError> {
         let path = std::env::temp_dir();
         let file = tempfile::tempfile().map_err(StoreError::io(&path, "create a scratch"))?;
-        Self::begin(file, None, path, identity, input)
+        Self::begin(Box::new(DiskFile(file)), None, path, identity, input)
     }
 
     fn begin(
-        file: File,
-        temporary: Option<NamedTempFile>,
+        mut file: Box<dyn StorageFile>,
+        partial: Option<Partial>,
         path: PathBuf,
         identity: &RunIdentity,
         input: &[u8],
     ) -> Result<Self, StoreError> {
-        if file.try_lock().is_err() {
-            return Err(StoreError::Locked { path });
-        }
+        file.cut(0).map_err(StoreError::io(&path, "cut"))?;
         let header = Header::new(identity, input.len() as u64);
-        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let previous_digest = header.digest;
-        let (written, sequence, finished) = (0, 0, false);
         let mut writer = Self {
-            out,
-            temporary,
+            file,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            partial,
             path,
-            written,
-            sequence,
-            previous_digest,
-            finished,
+            written: 0,
+            sequence: 0,
+            previous_digest: header.digest,
+            finished: false,
         };
         writer.put(bytes_of(&header))?;
         writer.pad()?;
@@ -88,9 +171,23 @@ impl CheckpointWriter {
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.written += bytes.len() as u64;
-        self.out
-            .write_all(bytes)
-            .map_err(StoreError::io(&self.path, "write"))
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = BUFFER_BYTES - self.buffer.len();
+            let (piece, tail) = rest.split_at(rest.len().min(room));
+            self.buffer.extend_from_slice(piece);
+            rest = tail;
+            if self.buffer.len() == BUFFER_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let appended = self.file.append(&self.buffer);
+        self.buffer.clear();
+        appended.map_err(StoreError::io(&self.path, "write"))
     }
 
     /// Zeros to the next aligned byte.
@@ -109,12 +206,33 @@ impl CheckpointWriter {
     /// If the run was not finished.
     pub fn into_file(self) -> Result<CheckpointFile, StoreError> {
         assert!(self.finished, "a finished run");
-        let file = self
-            .out
-            .into_inner()
-            .map_err(|error| StoreError::io(&self.path, "write")(error.into_error()))?;
+        let io = StoreError::io(&self.path, "map");
+        let file = self.file.handle().map_err(io)?;
         CheckpointFile::from_own(file, self.path)
     }
+}
+
+/// Opens the partial file of `path` for this writer alone.
+fn open_partial(
+    storage: Box<dyn Storage>,
+    path: &Path,
+) -> Result<(Box<dyn StorageFile>, Partial), StoreError> {
+    let partial = partial_path(path);
+    let file = storage.open(&partial).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::WouldBlock {
+            StoreError::Locked {
+                path: path.to_owned(),
+            }
+        } else {
+            StoreError::io(path, "create")(error)
+        }
+    })?;
+    let partial = Partial {
+        path: partial,
+        storage,
+        published: false,
+    };
+    Ok((file, partial))
 }
 
 impl CheckpointSink for CheckpointWriter {
@@ -123,15 +241,15 @@ impl CheckpointSink for CheckpointWriter {
         state: &CheckpointState,
         changed: &mut dyn ExactSizeIterator<Item = ChangedPage<'_>>,
     ) -> Result<(), StoreError> {
-        let mut pages = Vec::with_capacity(changed.len());
+        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(changed.len());
         let mut entries = vec![PageEntry::zeroed(); changed.len()];
         for (entry, page) in entries.iter_mut().zip(changed) {
             *entry = PageEntry {
                 page_index: page.page_index,
-                reserved: 0,
+                absent: u32::from(page.bytes.is_none()),
                 digest: page.digest,
             };
-            pages.push(page.bytes);
+            pages.extend(page.bytes);
         }
         let record = Record::new(self.sequence, state, &entries, self.previous_digest);
         self.put(bytes_of(&record))?;
@@ -150,16 +268,17 @@ impl CheckpointSink for CheckpointWriter {
         let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
         self.put(bytes_of(&end))?;
         self.pad()?;
-        self.out
-            .flush()
-            .map_err(StoreError::io(&self.path, "write"))?;
-        if let Some(temporary) = self.temporary.take() {
+        self.flush()?;
+        if let Some(mut partial) = self.partial.take() {
             let io = |doing| StoreError::io(&self.path, doing);
-            temporary.as_file().sync_all().map_err(io("sync"))?;
-            temporary
-                .persist(&self.path)
-                .map_err(|error| io("publish")(error.error))?;
-            sync_folder(&self.path).map_err(io("sync the folder of"))?;
+            self.file.sync().map_err(io("sync"))?;
+            let storage = &partial.storage;
+            storage
+                .publish(&partial.path, &self.path)
+                .map_err(io("publish"))?;
+            let synced = storage.sync_folder(&self.path);
+            partial.published = true;
+            synced.map_err(io("sync the folder of"))?;
         }
         self.finished = true;
         Ok(())
@@ -179,12 +298,4 @@ pub fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
-}
-
-/// Makes the rename itself durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
 }

@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::{
-    ChangedPage, CheckpointSink, CheckpointState, PageVersions, RunIdentity, RunSummary, StoreError,
+    ChangedPage, CheckpointSink, CheckpointState, PageChange, PageVersions, Prefix, RunIdentity,
+    RunSummary, StoreError,
 };
 use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use crate::program::Program;
@@ -108,15 +109,48 @@ pub fn fast_pass(
     sink: Option<&mut dyn CheckpointSink>,
     text: &mut dyn TextSink,
 ) -> Result<RunResult, PassError> {
+    pass_from(program, input, pass, None, sink, text)
+}
+
+/// Goes on with a run that was cut short, from the last checkpoint of `prefix`; checkpoints and
+/// result are those of the whole run. `sink` has the checkpoints of `prefix` already. Text that was
+/// written before that checkpoint is not written again.
+///
+/// # Errors
+/// [`PassError`]. A sink is then left unfinished.
+///
+/// # Panics
+/// If the interval is 0.
+pub fn resume_pass(
+    program: &Program,
+    input: &[u8],
+    pass: &FastPass<'_>,
+    prefix: Prefix,
+    sink: &mut dyn CheckpointSink,
+    text: &mut dyn TextSink,
+) -> Result<RunResult, PassError> {
+    pass_from(program, input, pass, Some(prefix), Some(sink), text)
+}
+
+fn pass_from(
+    program: &Program,
+    input: &[u8],
+    pass: &FastPass<'_>,
+    prefix: Option<Prefix>,
+    sink: Option<&mut dyn CheckpointSink>,
+    text: &mut dyn TextSink,
+) -> Result<RunResult, PassError> {
     assert!(pass.interval > 0, "an interval of at least one cycle");
     match pass.memory {
-        MemoryKind::Paged => pass_with::<PagedMemory>(program, input, pass, sink, text),
-        MemoryKind::Reserved => pass_with::<ReservedMemory>(program, input, pass, sink, text),
+        MemoryKind::Paged => pass_with::<PagedMemory>(program, input, pass, prefix, sink, text),
+        MemoryKind::Reserved => {
+            pass_with::<ReservedMemory>(program, input, pass, prefix, sink, text)
+        }
         MemoryKind::Automatic => {
             match Machine::<ReservedMemory>::new(program, input, pass.limits) {
-                Ok(machine) => pass_on(machine, program, pass, sink, text),
+                Ok(machine) => pass_on(machine, program, pass, prefix, sink, text),
                 Err(MachineError::Memory { .. }) => {
-                    pass_with::<PagedMemory>(program, input, pass, sink, text)
+                    pass_with::<PagedMemory>(program, input, pass, prefix, sink, text)
                 }
                 Err(error) => Err(error.into()),
             }
@@ -128,6 +162,7 @@ fn pass_with<M: GuestMemory>(
     program: &Program,
     input: &[u8],
     pass: &FastPass<'_>,
+    prefix: Option<Prefix>,
     sink: Option<&mut dyn CheckpointSink>,
     text: &mut dyn TextSink,
 ) -> Result<RunResult, PassError> {
@@ -135,6 +170,7 @@ fn pass_with<M: GuestMemory>(
         Machine::<M>::new(program, input, pass.limits)?,
         program,
         pass,
+        prefix,
         sink,
         text,
     )
@@ -144,6 +180,7 @@ fn pass_on<M: GuestMemory>(
     mut machine: Machine<M>,
     program: &Program,
     pass: &FastPass<'_>,
+    prefix: Option<Prefix>,
     mut sink: Option<&mut dyn CheckpointSink>,
     text: &mut dyn TextSink,
 ) -> Result<RunResult, PassError> {
@@ -154,8 +191,17 @@ fn pass_on<M: GuestMemory>(
     };
     let mut exit_code = None;
     let mut versions = PageVersions::default();
+    let mut stored = match prefix {
+        Some(prefix) => {
+            restore(&mut machine, program, &prefix, &mut versions)?;
+            true
+        }
+        None => false,
+    };
     loop {
-        if let Some(sink) = sink.as_deref_mut() {
+        if let Some(sink) = sink.as_deref_mut()
+            && !std::mem::take(&mut stored)
+        {
             append(&mut machine, program, &mut versions, sink)?;
         }
         if let Some(code) = exit_code {
@@ -183,6 +229,35 @@ fn pass_on<M: GuestMemory>(
     }
 }
 
+/// Brings a machine before its first cycle to the last checkpoint of `prefix`.
+fn restore<M: GuestMemory>(
+    machine: &mut Machine<M>,
+    program: &Program,
+    prefix: &Prefix,
+    versions: &mut PageVersions,
+) -> Result<(), Trap> {
+    let state = prefix.state();
+    let mut fits = Ok(());
+    prefix.for_each_page(&mut |page_index, digest, bytes| {
+        versions.set(page_index, digest);
+        let mut base = [0; PAGE_BYTES];
+        let bytes = bytes.unwrap_or_else(|| {
+            program.copy_page(page_index, &mut base);
+            &base
+        });
+        fits = fits.and_then(|()| machine.set_page(page_index, bytes));
+    });
+    fits.map_err(|kind| Trap {
+        kind,
+        pc: state.pc,
+        cycle: state.cycle,
+        address: None,
+    })?;
+    let (cycle, pc) = (state.cycle, state.pc);
+    machine.set_state(program, cycle, pc, &state.registers, state.text_bytes);
+    Ok(())
+}
+
 /// Hands the machine's state and the pages changed since the last checkpoint to the sink.
 fn append<M: GuestMemory>(
     machine: &mut Machine<M>,
@@ -199,13 +274,16 @@ fn append<M: GuestMemory>(
     for &page_index in pages.sorted_dirty() {
         let bytes = memory.page(page_index).expect(BACKED);
         let digest = dirty.add(page_index, bytes);
-        if versions.changed(page_index, digest, || base_digest(program, page_index)) {
-            changed.push(ChangedPage {
-                page_index,
-                digest,
-                bytes,
-            });
-        }
+        let bytes = match versions.change(page_index, digest, || base_digest(program, page_index)) {
+            PageChange::Same => continue,
+            PageChange::First => None,
+            PageChange::Changed => Some(bytes),
+        };
+        changed.push(ChangedPage {
+            page_index,
+            digest,
+            bytes,
+        });
     }
     let dirty_digest = dirty.finish();
     let state = CheckpointState {

@@ -20,7 +20,7 @@ pub mod cache;
 pub mod fast_pass;
 mod worker;
 
-pub use fast_pass::{FastPass, PassError, fast_pass};
+pub use fast_pass::{FastPass, PassError, fast_pass, resume_pass};
 use worker::Worker;
 
 /// Why rows could not be regenerated.

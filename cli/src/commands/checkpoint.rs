@@ -17,12 +17,21 @@ pub fn checkpoint(options: &CheckpointOptions) -> Result<(), Failure> {
     let from = &options.guest;
     let guest = Guest::read(&from.elf, from.input.as_deref(), &from.limits)?;
     let identity = guest.identity(options.interval);
-    let mut writer = CheckpointWriter::create(&options.out, &identity, &guest.input)?;
+    let (mut writer, prefix) = if options.resume {
+        CheckpointWriter::resume(&options.out, &identity, &guest.input)?
+    } else {
+        let writer = CheckpointWriter::create(&options.out, &identity, &guest.input)?;
+        (writer, None)
+    };
     let start = Instant::now();
     let mut text = Terminal {
         stdout_is_guests: false,
     };
-    let result = guest.run(options.interval, Some(&mut writer), &mut text)?;
+    let resumed_cycle = prefix.as_ref().map_or(0, |prefix| prefix.state().cycle);
+    let result = match prefix {
+        Some(prefix) => guest.resume(options.interval, prefix, &mut writer, &mut text)?,
+        None => guest.run(options.interval, Some(&mut writer), &mut text)?,
+    };
     let duration = start.elapsed();
     save_output(from.output.as_deref(), &result)?;
     let file = writer.into_file()?;
@@ -30,12 +39,22 @@ pub fn checkpoint(options: &CheckpointOptions) -> Result<(), Failure> {
         let mut report = inspect::report(&file);
         report["schema"] = "tracelane.checkpoint".into();
         report["execution_duration"] = format::duration_json(duration);
+        report["resumed_cycle"] = json!(resumed_cycle);
         report["file"] = json!(options.out);
         format::print_json(&report)?;
     } else {
         let mut fields = inspect::fields(&file);
+        if options.resume {
+            fields.push((
+                "resumed at",
+                format!("cycle {}", format::count(resumed_cycle)),
+            ));
+        }
         fields.push(("time", format::seconds(duration)));
-        fields.push(("speed", format::speed(result.cycles, duration)));
+        fields.push((
+            "speed",
+            format::speed(result.cycles - resumed_cycle, duration),
+        ));
         format::print_fields(&fields)?;
     }
     check_exit_code(&result)

@@ -1,0 +1,262 @@
+//! Crash safety of the checkpoint file: whatever operation fails and whatever a crash leaves behind,
+//! nothing unfinished stands under the final name, and what is resumed comes to the same bytes.
+
+#[path = "support/faulty_storage.rs"]
+mod faulty_storage;
+#[path = "support/guests.rs"]
+mod guests;
+#[path = "support/recorded.rs"]
+mod recorded;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use faulty_storage::{FaultyStorage, Write};
+use recorded::Recorded;
+use tracelane::checkpoint::{CheckpointFile, CheckpointWriter, Prefix, StoreError, partial_path};
+use tracelane::replay::{FastPass, PassError, fast_pass, resume_pass};
+use tracelane::vm::DiscardText;
+
+const PRECIOUS: &[u8] = b"an older file";
+
+fn pass() -> FastPass<'static> {
+    FastPass {
+        interval: 40,
+        ..FastPass::default()
+    }
+}
+
+fn guest() -> Recorded {
+    Recorded::new("btree", b"24 5")
+}
+
+/// Runs to the end into `writer`, from `prefix` where there is one.
+fn run(
+    recorded: &Recorded,
+    mut writer: CheckpointWriter,
+    prefix: Option<Prefix>,
+) -> Result<(), StoreError> {
+    let (program, input, text) = (&recorded.program, &recorded.input, &mut DiscardText);
+    let result = match prefix {
+        Some(prefix) => resume_pass(program, input, &pass(), prefix, &mut writer, text),
+        None => fast_pass(program, input, &pass(), Some(&mut writer), text),
+    };
+    match result {
+        Ok(result) => assert_eq!(result, recorded.result, "a resumed run ends the same way"),
+        Err(PassError::Store(error)) => return Err(error),
+        Err(error) => panic!("{error}"),
+    }
+    Ok(())
+}
+
+fn write(recorded: &Recorded, storage: &FaultyStorage, path: &Path) -> Result<(), StoreError> {
+    let identity = pass().identity(&recorded.program, &recorded.input);
+    let storage = Box::new(storage.clone());
+    let writer = CheckpointWriter::create_in(storage, path, &identity, &recorded.input)?;
+    run(recorded, writer, None)
+}
+
+/// Resumes and returns the cycle at which that began.
+fn resume(recorded: &Recorded, storage: FaultyStorage, path: &Path) -> Result<u64, StoreError> {
+    let identity = pass().identity(&recorded.program, &recorded.input);
+    let (writer, prefix) =
+        CheckpointWriter::resume_in(Box::new(storage), path, &identity, &recorded.input)?;
+    let cycle = prefix.as_ref().map_or(0, |prefix| prefix.state().cycle);
+    run(recorded, writer, prefix)?;
+    Ok(cycle)
+}
+
+/// A generator good enough to choose crashes with.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % bound.max(1)
+    }
+}
+
+#[test]
+fn any_failing_operation_is_an_error_and_publishes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorded, path) = (guest(), folder.path().join("checkpoints"));
+    let whole = FaultyStorage::default();
+    write(&recorded, &whole, &path).expect("nothing fails");
+    let expected = fs::read(&path).expect("the file");
+    assert!(whole.writes().len() >= 4, "several writes");
+    let kinds = [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::PermissionDenied,
+        ErrorKind::Other,
+    ];
+    // The last one makes the new name durable: the file is complete by then.
+    for index in 0..whole.operations() {
+        for kind in kinds {
+            fs::write(&path, PRECIOUS).expect("an older file");
+            let error = write(&recorded, &FaultyStorage::failing(index, kind), &path)
+                .expect_err("an operation that fails");
+            let StoreError::Io { source, .. } = &error else {
+                panic!("operation {index}: {error}")
+            };
+            assert_eq!(source.kind(), kind, "operation {index}: {error}");
+            let now = fs::read(&path).expect("a file");
+            let last = index + 1 == whole.operations();
+            assert!(now == if last { &expected } else { PRECIOUS }, "{index}");
+            assert!(!partial_path(&path).exists(), "operation {index}");
+        }
+    }
+    // The same while resuming.
+    let cut = &expected[..expected.len() / 2];
+    let mut operations = 0;
+    for index in 0.. {
+        fs::write(&path, PRECIOUS).expect("an older file");
+        fs::write(partial_path(&path), cut).expect("a partial file");
+        let storage = FaultyStorage::failing(index, ErrorKind::StorageFull);
+        match resume(&recorded, storage, &path) {
+            Err(StoreError::Io { .. }) => operations += 1,
+            Err(error) => panic!("operation {index}: {error}"),
+            Ok(_) => break,
+        }
+        let now = fs::read(&path).expect("a file");
+        assert!(now == PRECIOUS || now == expected, "operation {index}");
+    }
+    assert!(operations >= 5, "{operations} operations of a resumed run");
+    assert!(fs::read(&path).expect("the file") == expected);
+}
+
+/// What a crash may leave of `writes`: any of them missing, cut, torn by sectors, or followed by
+/// zeros or old bytes.
+fn crash_image(writes: &[Write], random: &mut Random) -> Vec<u8> {
+    let mut image = Vec::new();
+    let reached = random.below(writes.len() + 1);
+    let lost_per_mille = [0, 0, 30, 300][random.below(4)];
+    let mut order: Vec<&Write> = writes[..reached].iter().collect();
+    if random.below(2) == 0 {
+        // Writes reach the disk in any order; the length is that of the furthest.
+        for index in (1..order.len()).rev() {
+            order.swap(index, random.below(index + 1));
+        }
+        order.truncate(random.below(reached + 1));
+    }
+    for (at, bytes) in order {
+        for (index, sector) in bytes.chunks(512).enumerate() {
+            if random.below(1000) < lost_per_mille {
+                continue;
+            }
+            let start = *at as usize + index * 512;
+            if image.len() < start + sector.len() {
+                image.resize(start + sector.len(), 0);
+            }
+            image[start..start + sector.len()].copy_from_slice(sector);
+        }
+    }
+    match random.below(4) {
+        0 => image.truncate(random.below(image.len() + 1)),
+        1 => image.resize(image.len() + random.below(9000), random.below(256) as u8),
+        _ => {}
+    }
+    image
+}
+
+#[test]
+fn two_thousand_crash_images_resume_to_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorded, path) = (guest(), folder.path().join("checkpoints"));
+    let storage = FaultyStorage::default();
+    write(&recorded, &storage, &path).expect("nothing fails");
+    let expected = fs::read(&path).expect("the file");
+    // Writes as small as a disk may see them.
+    let writes: Vec<Write> = storage
+        .writes()
+        .into_iter()
+        .flat_map(|(at, bytes)| {
+            let pieces = bytes.chunks(8192).map(<[u8]>::to_vec).collect::<Vec<_>>();
+            let at = move |index: usize| at + 8192 * index as u64;
+            pieces
+                .into_iter()
+                .enumerate()
+                .map(move |(index, piece)| (at(index), piece))
+        })
+        .collect();
+    let mut random = Random(4);
+    let mut resumed = 0;
+    for case in 0..2000 {
+        let image = crash_image(&writes, &mut random);
+        fs::write(&path, PRECIOUS).expect("an older file");
+        fs::write(partial_path(&path), &image).expect("a partial file");
+        let cycle = resume(&recorded, FaultyStorage::default(), &path).expect("a crash image");
+        resumed += u32::from(cycle > 0);
+        assert!(
+            fs::read(&path).expect("the file") == expected,
+            "case {case}"
+        );
+        assert!(!partial_path(&path).exists(), "case {case}");
+    }
+    assert!(resumed > 600, "{resumed} went on, the others began again");
+    // Such an image under the final name is refused, unless it is the whole file.
+    for case in 0..500 {
+        let image = crash_image(&writes, &mut random);
+        fs::write(&path, &image).expect("an image");
+        let opened = CheckpointFile::open(&path);
+        assert!(opened.is_err() || image == expected, "case {case}");
+    }
+}
+
+#[test]
+fn a_prefix_of_any_length_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorded, path) = (Recorded::new("sieve", b"30"), folder.path().join("file"));
+    write(&recorded, &FaultyStorage::default(), &path).expect("nothing fails");
+    let expected = fs::read(&path).expect("the file");
+    let edges = (0..=expected.len()).step_by(4096);
+    let lengths = edges.flat_map(|edge| [edge.saturating_sub(1), edge, edge + 1]);
+    for length in lengths.filter(|&length| length <= expected.len()) {
+        fs::write(partial_path(&path), &expected[..length]).expect("a partial file");
+        resume(&recorded, FaultyStorage::default(), &path).expect("a prefix");
+        assert!(
+            fs::read(&path).expect("the file") == expected,
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_second_writer_is_refused_and_harms_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorded, path) = (guest(), folder.path().join("checkpoints"));
+    let (program, input) = (&recorded.program, &recorded.input);
+    let identity = pass().identity(program, input);
+    let first = CheckpointWriter::create(&path, &identity, input).expect("the first");
+    let second = CheckpointWriter::create(&path, &identity, input).err();
+    assert!(
+        matches!(second, Some(StoreError::Locked { .. })),
+        "{second:?}"
+    );
+    let third = CheckpointWriter::resume(&path, &identity, input).err();
+    assert!(
+        matches!(third, Some(StoreError::Locked { .. })),
+        "{third:?}"
+    );
+    run(&recorded, first, None).expect("nothing fails");
+    CheckpointFile::open(&path).expect("a complete file");
+    CheckpointWriter::create(&path, &identity, input).expect("the first has gone");
+}
+
+#[test]
+fn what_another_run_left_is_not_gone_on_with_and_not_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recorded, path) = (guest(), folder.path().join("checkpoints"));
+    write(&recorded, &FaultyStorage::default(), &path).expect("nothing fails");
+    let left = fs::read(&path).expect("the file");
+    fs::write(partial_path(&path), &left).expect("a partial file");
+    let other = Recorded::new("btree", b"25 5");
+    let error = resume(&other, FaultyStorage::default(), &path).expect_err("another run");
+    assert!(matches!(error, StoreError::OtherRun { .. }), "{error}");
+    assert!(fs::read(partial_path(&path)).expect("still there") == left);
+}
