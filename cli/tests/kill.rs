@@ -39,7 +39,7 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
     let (mut seed, mut interrupted, mut resumed) = (7u64, 0, 0);
     for kill in 0..100 {
         let _gone = fs::remove_file(&out);
-        let mut child = checkpoint(&input, &out, kill % 2 == 0)
+        let mut child = checkpoint(&input, &out, kill % 2 == 1)
             .spawn()
             .expect("a run");
         seed = seed
@@ -51,7 +51,7 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
         if out.exists() {
             assert!(fs::read(&out).expect("the file") == expected, "kill {kill}");
         }
-        // What the even ones leave, the next one goes on with, until it is killed in turn.
+        // What an even one leaves, the next one goes on with, until it is killed in turn.
         if kill % 2 == 0 {
             continue;
         }
@@ -63,5 +63,5 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
     assert!(interrupted > 50, "{interrupted} of 100 were killed in time");
-    assert!(resumed > 5, "{resumed} went on from a checkpoint");
+    assert!(resumed > 20, "{resumed} of 50 went on from a checkpoint");
 }
