@@ -59,6 +59,10 @@ pub const CHUNK_ROWS_MAX: usize = 1 << 24;
 /// Cycles between two checkpoints unless the caller says otherwise.
 pub const INTERVAL_CYCLES: u64 = 1 << 16;
 
+/// Cycles between two checkpoints where a byte budget chooses: below, their digests would cost more
+/// than the run.
+pub const INTERVAL_CYCLES_MIN: u64 = 1 << 12;
+
 /// Cycles after which a run is stopped unless the caller says otherwise.
 pub const CYCLES_MAX: u64 = 1 << 32;
 
@@ -78,3 +82,4 @@ const _: () = assert!(
 const _: () = assert!(OUTPUT_BASE as u64 + REGION_BYTES as u64 <= 0x8000_0000);
 const _: () = assert!(CHUNK_ROWS <= CHUNK_ROWS_MAX && CHUNK_ROWS.is_power_of_two());
 const _: () = assert!(INTERVAL_CYCLES.is_multiple_of(CHUNK_ROWS as u64));
+const _: () = assert!(INTERVAL_CYCLES.is_multiple_of(INTERVAL_CYCLES_MIN));

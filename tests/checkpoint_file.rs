@@ -98,31 +98,7 @@ fn two_runs_give_the_same_bytes_and_replay_the_same_rows() {
 }
 
 #[test]
-fn every_flipped_byte_is_found() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let recorded = Recorded::new("sieve", b"200");
-    let path = folder.path().join("whole");
-    drop(write(&recorded, &path));
-    let mut bytes = fs::read(&path).expect("the file");
-    let flipped = folder.path().join("flipped");
-    // Every byte of the first and last part and of every record, each 61st of the rest.
-    let interesting = |at: usize| at % 4096 < 420 || at < 4096 || at.is_multiple_of(61);
-    let mut tried = 0;
-    for at in (0..bytes.len()).filter(|&at| interesting(at)) {
-        for mask in [0x01, 0x80] {
-            bytes[at] ^= mask;
-            fs::write(&flipped, &bytes).expect("a copy");
-            let error = CheckpointFile::open(&flipped).expect_err("a flipped byte");
-            assert!(error.is_rejection(), "byte {at}: {error}");
-            bytes[at] ^= mask;
-            tried += 1;
-        }
-    }
-    assert!(tried > 10_000, "{tried} flips");
-}
-
-#[test]
-fn cut_lengthened_and_foreign_files_are_refused() {
+fn lengthened_and_foreign_files_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let recorded = Recorded::new("sieve", b"200");
     let path = folder.path().join("whole");
@@ -135,12 +111,6 @@ fn cut_lengthened_and_foreign_files_are_refused() {
         assert!(error.is_rejection(), "{error}");
         error
     };
-    for length in (0..bytes.len())
-        .step_by(509)
-        .chain([bytes.len() - 1, bytes.len() - 4096])
-    {
-        refused(&bytes[..length]);
-    }
     refused(&[bytes.as_slice(), &[0]].concat());
     refused(&[bytes.as_slice(), &[0; 4096]].concat());
     refused(&[bytes.as_slice(), bytes.as_slice()].concat());

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use recorded::{Recorded, SMALL, all_columns};
 use tracelane::checkpoint::{
     CheckpointSource, CheckpointState, MemoryStore, RunIdentity, RunSummary,
@@ -138,6 +139,65 @@ fn any_number_of_threads_gives_the_same_padded_rows() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+/// One digest a column, over all its values.
+fn digests(columns: &[Vec<u32>]) -> Vec<blake3::Hash> {
+    let hash = |column: &Vec<u32>| blake3::hash(bytemuck::cast_slice(column));
+    columns.iter().map(hash).collect()
+}
+
+/// Parts of `count` rows of a run, in an order.
+fn parts(rows: u64, count: u64, order: &str) -> Vec<Range<u64>> {
+    let starts = (0..rows).step_by(count as usize);
+    let mut parts: Vec<_> = starts.map(|at| at..(at + count).min(rows)).collect();
+    match order {
+        "reverse" => parts.reverse(),
+        "random" => parts.sort_by_key(|part| *blake3::hash(&part.start.to_le_bytes()).as_bytes()),
+        _ => {}
+    }
+    parts
+}
+
+#[test]
+fn every_chunk_size_thread_count_and_order_gives_the_same_digests() {
+    let recorded = Recorded::new("bytecode", b"16");
+    let rows = recorded.result.cycles;
+    assert!(
+        rows > 1 << 16,
+        "{rows} rows: a chunk of 2^16 is not the whole run"
+    );
+    let expected = digests(&recorded.trace());
+    let store = recorded.checkpoints(1 << 12);
+    let run = Run::new(&recorded.program, &store).expect("its own program");
+    for threads in [1, 2, 3, 8] {
+        let pool = ThreadPoolBuilder::new().num_threads(threads);
+        let pool = pool.build().expect("threads");
+        for chunk_rows in [1, 2, 63, 64, 100, 1 << 11, 1 << 16, rows as usize + 1] {
+            let options = ReplayOptions {
+                chunk_rows,
+                ..Default::default()
+            };
+            for order in ["forward", "reverse", "random"] {
+                // Parts that begin inside chunks and intervals.
+                let parts = parts(rows, 9_001, order);
+                let mut replayed: Vec<(u64, Vec<Vec<u32>>)> = pool.install(|| {
+                    let replay =
+                        |part: &Range<u64>| (part.start, replay(&run, &options, part.clone()));
+                    parts.par_iter().map(replay).collect()
+                });
+                replayed.sort_by_key(|(start, _)| *start);
+                let mut columns = vec![Vec::new(); Column::ALL.len()];
+                for (_, part) in replayed {
+                    for (column, part) in columns.iter_mut().zip(part) {
+                        column.extend(part);
+                    }
+                }
+                let at = format!("{threads} threads, chunks of {chunk_rows}, {order}");
+                assert!(digests(&columns) == expected, "{at}");
             }
         }
     }

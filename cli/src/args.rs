@@ -36,6 +36,8 @@ pub enum Command {
     Count(CountOptions),
     /// Run a program and keep its checkpoints in a file.
     Checkpoint(CheckpointOptions),
+    /// Keep only some of the checkpoints of a file.
+    Thin(ThinOptions),
     /// Verify a checkpoint file and describe it.
     Inspect(InspectOptions),
     /// Regenerate witness rows from a checkpoint file and print them.
@@ -143,9 +145,28 @@ pub struct CheckpointOptions {
     /// Cycles between two checkpoints; results never depend on it.
     #[arg(long, value_name = "N", default_value_t = INTERVAL_CYCLES, value_parser = positive)]
     pub interval: u64,
+    /// Choose the shortest interval, a power of two from 4096 on, whose file is not larger than this.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["interval", "resume"])]
+    pub checkpoint_budget: Option<u64>,
     /// Go on where a killed run left FILE.partial; its guest's text is not shown again.
     #[arg(long)]
     pub resume: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `thin`.
+#[derive(Args, Debug)]
+pub struct ThinOptions {
+    /// The checkpoint file.
+    pub file: PathBuf,
+    /// Keep every N-th checkpoint, and the last one: `--keep every 4`.
+    #[arg(long, required = true, num_args = 2, value_names = ["every", "N"], value_parser = every)]
+    pub keep: Vec<u64>,
+    /// Where to write the thinned file; in the place of FILE unless given.
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
@@ -318,6 +339,15 @@ fn positive(text: &str) -> Result<u64, String> {
     match number(text)? {
         0 => Err("must be at least 1".to_owned()),
         value => Ok(value),
+    }
+}
+
+/// The word `every`, which stands for 0 in the list of values, or a number.
+fn every(text: &str) -> Result<u64, String> {
+    if text == "every" {
+        Ok(0)
+    } else {
+        positive(text)
     }
 }
 

@@ -6,8 +6,8 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use tracelane::Program;
-use tracelane::checkpoint::{CheckpointSink, Prefix, RunIdentity};
-use tracelane::replay::{FastPass, PassError, fast_pass, resume_pass};
+use tracelane::checkpoint::{CheckpointSink, CheckpointWriter, Prefix, RunIdentity};
+use tracelane::replay::{FastPass, PassError, fast_pass, fast_pass_within, resume_pass};
 use tracelane::vm::{Limits, RunResult, TextSink};
 
 use crate::args::LimitOptions;
@@ -87,11 +87,26 @@ impl<'a> Guest<'a> {
         })
     }
 
-    fn pass(
+    /// Runs the guest to its end and leaves a checkpoint file of at most `budget_bytes` at `path`.
+    pub fn run_within(
+        &self,
+        budget_bytes: u64,
+        path: &Path,
+        text: &mut dyn TextSink,
+    ) -> Result<(RunResult, CheckpointWriter), Failure> {
+        let mut create =
+            |identity: &RunIdentity| CheckpointWriter::create(path, identity, &self.input);
+        self.pass(FastPass::default().interval, |pass| {
+            let (program, input) = (&self.program, &self.input);
+            fast_pass_within(program, input, pass, budget_bytes, &mut create, text)
+        })
+    }
+
+    fn pass<R>(
         &self,
         interval: u64,
-        run: impl FnOnce(&FastPass<'_>) -> Result<RunResult, PassError>,
-    ) -> Result<RunResult, Failure> {
+        run: impl FnOnce(&FastPass<'_>) -> Result<R, PassError>,
+    ) -> Result<R, Failure> {
         let progress = Progress::cycles("running");
         let report = |cycles| progress.add(cycles);
         let pass = FastPass {

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(options) => commands::count::run(&options),
         Command::Count(options) => commands::count::count(&options),
         Command::Checkpoint(options) => commands::checkpoint::checkpoint(&options),
+        Command::Thin(options) => commands::thin::thin(&options),
         Command::Inspect(options) => commands::inspect::inspect(&options),
         Command::Rows(options) => commands::rows::rows(&options),
         Command::Prove(options) => commands::prove::prove(&options),

@@ -60,18 +60,24 @@ pub enum StoreError {
         what: &'static str,
     },
     /// What a killed writer left is of another program, input or interval.
-    #[error("{} was left by a run of another program, input or interval; resume that one, or leave --resume out to begin again", path.display())]
+    #[error("{} was left by a run of another program, input or interval (its interval: {interval}); resume that one, or leave --resume out to begin again", path.display())]
     OtherRun {
         /// The partial file.
         path: PathBuf,
+        /// Its interval.
+        interval: u64,
     },
-    /// No interval makes the file small enough.
-    #[error("the checkpoints need {actual} bytes at least, {budget} allowed; raise the budget")]
+    /// The file would grow beyond what it may have.
+    #[error("{} takes {actual} bytes up to cycle {cycle}, {expected} allowed; raise the budget", path.display())]
     Budget {
-        /// Bytes of the smallest file.
+        /// The file.
+        path: PathBuf,
+        /// Bytes with the checkpoint that was too much.
         actual: u64,
         /// Bytes allowed.
-        budget: u64,
+        expected: u64,
+        /// Cycle of that checkpoint.
+        cycle: u64,
     },
 }
 

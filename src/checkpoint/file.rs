@@ -11,13 +11,13 @@ use bytemuck::{cast_slice, from_bytes};
 
 use super::index::PageIndex;
 use super::layout::{ALIGN_BYTES, PageEntry, Record};
-use super::map::FileMap;
+use super::map::{AROUND_BYTES, FileMap};
 use super::walk::{Walk, Walked};
 use super::{CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError};
 use crate::limits::PAGE_BYTES;
 
-/// Pages read from the map before what is resident is let go.
-const RELEASE_PAGES: usize = 64;
+/// Places of the map that are read before what is resident is let go.
+const RELEASE_PLACES: usize = 32;
 
 /// A complete checkpoint file, mapped.
 pub struct CheckpointFile {
@@ -101,6 +101,25 @@ impl CheckpointFile {
         self.map.len() as u64
     }
 
+    /// The pages written before checkpoint `index` and since the one before, by ascending index.
+    pub(super) fn entries(&self, index: usize) -> &[PageEntry] {
+        let start = self.offsets[index] as usize + size_of::<Record>();
+        let bytes = self.record(index).page_count as usize * size_of::<PageEntry>();
+        cast_slice(&self.map[start..start + bytes])
+    }
+
+    /// Page `page_index` at checkpoint `index`, if it was stored up to then.
+    pub(super) fn page_at(&self, index: usize, page_index: u32) -> Option<&[u8; PAGE_BYTES]> {
+        let offset = self.index.newest_of(page_index, index)?;
+        let page = self.map[offset as usize..].first_chunk();
+        Some(page.expect("a page inside the file"))
+    }
+
+    /// Lets go of what is resident.
+    pub(super) fn release(&self) {
+        self.map.release(0..self.map.len());
+    }
+
     fn release_record(&self, index: usize) {
         let offset = self.offsets[index] as usize;
         self.map.release(offset..offset + size_of::<Record>());
@@ -136,22 +155,28 @@ impl CheckpointSource for CheckpointFile {
     }
 
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
-        for (count, (page_index, offset)) in self.index.newest(index).enumerate() {
-            let page = self.map[offset as usize..].first_chunk();
-            visit(page_index, page.expect("a page inside the file"));
-            if count % RELEASE_PAGES == RELEASE_PAGES - 1 {
-                self.map.release(0..self.map.len());
+        let (mut place, mut places) = (usize::MAX, 0);
+        for (page_index, offset) in self.index.newest(index) {
+            let offset = offset as usize;
+            if offset / AROUND_BYTES != place {
+                place = offset / AROUND_BYTES;
+                places += 1;
+                if places % RELEASE_PLACES == 0 {
+                    self.release();
+                }
             }
+            let page = self.map[offset..].first_chunk();
+            visit(page_index, page.expect("a page inside the file"));
         }
-        self.map.release(0..self.map.len());
+        self.release();
     }
 
     fn changed_pages(&self, index: usize) -> usize {
-        let record = self.record(index);
-        let start = self.offsets[index] as usize + size_of::<Record>();
-        let bytes = record.page_count as usize * size_of::<PageEntry>();
-        let entries: &[PageEntry] = cast_slice(&self.map[start..start + bytes]);
-        let count = entries.iter().filter(|entry| entry.absent == 0).count();
+        let count = self
+            .entries(index)
+            .iter()
+            .filter(|entry| entry.absent == 0)
+            .count();
         self.release_record(index);
         count
     }

@@ -35,6 +35,16 @@ impl PageIndex {
         self.versions.sort_unstable();
     }
 
+    /// Location of the newest version at `checkpoint` of page `page_index`, if it was stored up to then.
+    pub fn newest_of(&self, page_index: u32, checkpoint: usize) -> Option<u64> {
+        let upto = |version: &Version| {
+            (version.page_index, version.checkpoint as usize) <= (page_index, checkpoint)
+        };
+        let count = self.versions.partition_point(upto);
+        let newest = self.versions[..count].last()?;
+        (newest.page_index == page_index).then_some(newest.location)
+    }
+
     /// Page and location of the newest version at `checkpoint` of every page stored up to then.
     pub fn newest(&self, checkpoint: usize) -> impl Iterator<Item = (u32, u64)> {
         let pages = self.versions.chunk_by(|a, b| a.page_index == b.page_index);

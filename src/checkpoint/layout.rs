@@ -145,12 +145,13 @@ impl Record {
     }
 }
 
-/// One page that changed, or that was stored to for the first time.
+/// One page that was stored to since the record before.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct PageEntry {
     pub page_index: u32,
-    /// 1 where the page is as program and input leave it and has no bytes in the file, else 0.
+    /// 1 where the page has no bytes here, because it is as its last version, or as program and input
+    /// leave it if there is none; else 0.
     pub absent: u32,
     /// Digest of the page's bytes.
     pub digest: [u8; 32],

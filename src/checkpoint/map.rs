@@ -14,8 +14,9 @@ use std::ops::{Deref, Range};
 use memmap2::Mmap;
 
 /// Bytes that a system maps around the one that was asked for, so that their neighbours are there
-/// when they are wanted: at most this many on either side.
-const AROUND_BYTES: usize = 1 << 16;
+/// when they are wanted: at most this many on either side. Linux maps 64 KiB, and from 6.18 on the
+/// whole folio, which is as large as the write or the readahead that made it, up to 2 MiB.
+pub(super) const AROUND_BYTES: usize = 1 << 21;
 
 /// A file's bytes, mapped read-only.
 pub struct FileMap(Mmap);

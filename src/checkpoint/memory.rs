@@ -2,8 +2,8 @@
 
 use super::index::PageIndex;
 use super::{
-    ChangedPage, CheckpointSink, CheckpointSource, CheckpointState, RunIdentity, RunSummary,
-    StoreError,
+    CheckpointSink, CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError,
+    WrittenPage,
 };
 use crate::limits::PAGE_BYTES;
 
@@ -39,10 +39,10 @@ impl CheckpointSink for MemoryStore {
     fn append(
         &mut self,
         state: &CheckpointState,
-        changed: &mut dyn ExactSizeIterator<Item = ChangedPage<'_>>,
+        written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
         self.first_pages.push(self.pages.len());
-        for page in changed {
+        for page in written {
             let Some(bytes) = page.bytes else { continue };
             self.index
                 .push(page.page_index, self.states.len(), self.pages.len() as u64);

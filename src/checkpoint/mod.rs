@@ -1,6 +1,6 @@
 //! Checkpoints: states from which any part of a run can be executed again.
 //!
-//! In: states and changed pages, in order, through [`CheckpointSink`]. Out: states and page images
+//! In: states and written pages, in order, through [`CheckpointSink`]. Out: states and page images
 //! through [`CheckpointSource`]. Two stores do both: [`MemoryStore`] and the mapped file
 //! ([`CheckpointWriter`], [`CheckpointFile`]). This is the only code that touches the filesystem. It
 //! does not know programs, columns, or how a run is executed.
@@ -15,6 +15,7 @@ mod map;
 mod memory;
 mod prefix;
 mod storage;
+mod thin;
 mod versions;
 mod walk;
 mod writer;
@@ -24,7 +25,8 @@ pub use file::CheckpointFile;
 pub use memory::MemoryStore;
 pub use prefix::Prefix;
 pub use storage::{Disk, Storage, StorageFile};
-pub use versions::{PageChange, PageVersions};
+pub use thin::{thin, thinned_identity};
+pub use versions::{PageChange, PageVersions, WrittenDigest};
 pub use writer::{CheckpointWriter, partial_path, temporary_file};
 
 /// The state before cycle `i * interval`, or behind the last cycle.
@@ -40,7 +42,7 @@ pub struct CheckpointState {
     pub text_bytes: u64,
     /// Pages that counted against the memory limit.
     pub backed_pages: u64,
-    /// Digest over all pages written since the checkpoint before, changed or not.
+    /// [`WrittenDigest`] of the pages written since the checkpoint before, changed or not.
     pub dirty_digest: [u8; 32],
 }
 
@@ -70,28 +72,28 @@ pub struct RunSummary {
     pub text_bytes: u64,
 }
 
-/// A page that changed since it was last stored, or was stored to for the first time.
+/// A page that was stored to since the checkpoint before.
 #[derive(Clone, Copy)]
-pub struct ChangedPage<'a> {
+pub struct WrittenPage<'a> {
     /// Its address divided by [`PAGE_BYTES`].
     pub page_index: u32,
     /// BLAKE3 of its bytes.
     pub digest: [u8; 32],
-    /// Its bytes; none where it is as program and input leave it, and all there is to know is that
-    /// it counts against the memory limit from now on.
+    /// Its bytes; none where it is as its last stored version, or as program and input leave it if it
+    /// was never stored.
     pub bytes: Option<&'a [u8; PAGE_BYTES]>,
 }
 
 /// Takes the checkpoints of one run, in order.
 pub trait CheckpointSink {
-    /// The next checkpoint, and the pages that changed since the one before, by ascending index.
+    /// The next checkpoint, and the pages written since the one before, by ascending index.
     ///
     /// # Errors
     /// When it can't be stored; the sink then stays unfinished.
     fn append(
         &mut self,
         state: &CheckpointState,
-        changed: &mut dyn ExactSizeIterator<Item = ChangedPage<'_>>,
+        written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError>;
 
     /// The run has ended; the checkpoint appended last is the state behind its last cycle.

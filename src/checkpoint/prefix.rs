@@ -14,8 +14,7 @@ use super::index::PageIndex;
 use super::layout::{ALIGN_BYTES, PageEntry, Record};
 use super::map::FileMap;
 use super::walk::Walk;
-use super::{CheckpointState, RunIdentity, StoreError};
-use crate::limits::PAGE_BYTES;
+use super::{CheckpointState, RunIdentity, StoreError, WrittenPage};
 
 /// The checkpoints at the start of a file whose writer was killed.
 pub struct Prefix {
@@ -47,6 +46,7 @@ impl Prefix {
         if walked.header.identity() != *identity {
             return Err(StoreError::OtherRun {
                 path: path.to_owned(),
+                interval: walked.header.interval,
             });
         }
         let (mut offsets, index) = (walked.offsets, walked.index);
@@ -84,9 +84,9 @@ impl Prefix {
         self.record(self.count() - 1).state()
     }
 
-    /// Visits every page that the run had stored to by the last checkpoint, by ascending index: its
-    /// digest, and its bytes unless it is as program and input leave it.
-    pub fn for_each_page(&self, visit: &mut dyn FnMut(u32, [u8; 32], Option<&[u8; PAGE_BYTES]>)) {
+    /// Visits every page that the run had stored to by the last checkpoint, by ascending index; one
+    /// without bytes is as program and input leave it.
+    pub fn for_each_page(&self, visit: &mut dyn FnMut(WrittenPage<'_>)) {
         let mut digests = BTreeMap::new();
         for index in 0..self.count() {
             let start = self.offsets[index] as usize + size_of::<Record>();
@@ -101,7 +101,11 @@ impl Prefix {
                 let page = self.map[offset as usize..].first_chunk();
                 page.expect("a page inside the file")
             });
-            visit(page_index, digest, bytes);
+            visit(WrittenPage {
+                page_index,
+                digest,
+                bytes,
+            });
         }
     }
 

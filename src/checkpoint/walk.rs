@@ -7,13 +7,13 @@ use std::path::Path;
 
 use bytemuck::{Pod, try_cast_slice};
 
-use super::StoreError;
 use super::index::PageIndex;
 use super::layout::{
     ALIGN_BYTES, END_MAGIC, End, Header, MAGIC, PageEntry, RECORD_MAGIC, Record, VERSION, align,
     entries_digest,
 };
 use super::map::FileMap;
+use super::{StoreError, WrittenDigest};
 use crate::limits::PAGE_BYTES;
 
 /// A position in the bytes of a file that is not trusted yet.
@@ -176,7 +176,9 @@ impl<'a> Walk<'a> {
         self.padding()?;
         let ascending = entries.is_sorted_by(|a, b| a.page_index < b.page_index);
         self.expect(ascending, offset, "order of pages")?;
+        let mut written = WrittenDigest::default();
         for entry in entries {
+            written.add(entry.page_index, &entry.digest);
             let inside = (entry.page_index as usize) < crate::limits::PAGE_COUNT;
             self.expect(inside, offset, "page number")?;
             if entry.absent == 1 {
@@ -189,6 +191,8 @@ impl<'a> Walk<'a> {
             self.expect(intact, location, "page digest")?;
             index.push(entry.page_index, sequence, location);
         }
+        let complete = written.finish() == record.dirty_digest;
+        self.expect(complete, offset, "digest of written pages")?;
         Ok(record.digest)
     }
 

@@ -11,14 +11,15 @@ use bytemuck::{Zeroable, bytes_of, cast_slice};
 use tempfile::NamedTempFile;
 
 use super::file::CheckpointFile;
-use super::layout::{End, Header, PageEntry, Record, align};
+use super::layout::{ALIGN_BYTES, End, Header, PageEntry, Record, align};
 use super::prefix::Prefix;
 use super::storage::{Disk, DiskFile, Storage, StorageFile};
-use super::{ChangedPage, CheckpointSink, CheckpointState, RunIdentity, RunSummary, StoreError};
+use super::{CheckpointSink, CheckpointState, RunIdentity, RunSummary, StoreError, WrittenPage};
 use crate::limits::PAGE_BYTES;
 
-/// What is kept in memory before it goes to the file.
-const BUFFER_BYTES: usize = 1 << 18;
+/// What is kept in memory before it goes to the file. Also what a reader maps at once where the
+/// system maps whole folios.
+const BUFFER_BYTES: usize = 1 << 16;
 
 /// A checkpoint file being written.
 pub struct CheckpointWriter {
@@ -29,6 +30,8 @@ pub struct CheckpointWriter {
     buffer: Vec<u8>,
     path: PathBuf,
     written: u64,
+    /// What the file may have at most.
+    budget_bytes: u64,
     sequence: u64,
     previous_digest: [u8; 32],
     finished: bool,
@@ -126,6 +129,7 @@ impl CheckpointWriter {
             partial: Some(partial),
             path: path.to_owned(),
             written: prefix.bytes(),
+            budget_bytes: u64::MAX,
             sequence: prefix.count() as u64,
             previous_digest: prefix.digest(),
             finished: false,
@@ -158,6 +162,7 @@ impl CheckpointWriter {
             partial,
             path,
             written: 0,
+            budget_bytes: u64::MAX,
             sequence: 0,
             previous_digest: header.digest,
             finished: false,
@@ -167,6 +172,27 @@ impl CheckpointWriter {
         writer.put(input)?;
         writer.pad()?;
         Ok(writer)
+    }
+
+    /// The same, and a file that would grow beyond `bytes` ends in [`StoreError::Budget`].
+    #[must_use]
+    pub fn within(mut self, bytes: u64) -> Self {
+        self.budget_bytes = bytes;
+        self
+    }
+
+    /// An error if the file, with `more` bytes and an end record, goes beyond its budget.
+    fn check_budget(&self, more: u64, cycle: u64) -> Result<(), StoreError> {
+        let bytes = align(self.written + more) + ALIGN_BYTES;
+        if bytes <= self.budget_bytes {
+            return Ok(());
+        }
+        Err(StoreError::Budget {
+            path: self.path.clone(),
+            actual: bytes,
+            expected: self.budget_bytes,
+            cycle,
+        })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -239,11 +265,11 @@ impl CheckpointSink for CheckpointWriter {
     fn append(
         &mut self,
         state: &CheckpointState,
-        changed: &mut dyn ExactSizeIterator<Item = ChangedPage<'_>>,
+        written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
-        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(changed.len());
-        let mut entries = vec![PageEntry::zeroed(); changed.len()];
-        for (entry, page) in entries.iter_mut().zip(changed) {
+        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(written.len());
+        let mut entries = vec![PageEntry::zeroed(); written.len()];
+        for (entry, page) in entries.iter_mut().zip(written) {
             *entry = PageEntry {
                 page_index: page.page_index,
                 absent: u32::from(page.bytes.is_none()),
@@ -252,6 +278,9 @@ impl CheckpointSink for CheckpointWriter {
             pages.extend(page.bytes);
         }
         let record = Record::new(self.sequence, state, &entries, self.previous_digest);
+        let head_bytes = size_of::<Record>() + size_of_val(&entries[..]);
+        let bytes = align(head_bytes as u64) + (pages.len() * PAGE_BYTES) as u64;
+        self.check_budget(bytes, state.cycle)?;
         self.put(bytes_of(&record))?;
         self.put(cast_slice(&entries))?;
         self.pad()?;

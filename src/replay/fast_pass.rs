@@ -6,8 +6,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::{
-    ChangedPage, CheckpointSink, CheckpointState, PageChange, PageVersions, Prefix, RunIdentity,
-    RunSummary, StoreError,
+    CheckpointSink, CheckpointState, PageChange, PageVersions, Prefix, RunIdentity, RunSummary,
+    StoreError, WrittenDigest, WrittenPage,
 };
 use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use crate::program::Program;
@@ -238,14 +238,14 @@ fn restore<M: GuestMemory>(
 ) -> Result<(), Trap> {
     let state = prefix.state();
     let mut fits = Ok(());
-    prefix.for_each_page(&mut |page_index, digest, bytes| {
-        versions.set(page_index, digest);
+    prefix.for_each_page(&mut |page| {
+        versions.set(page.page_index, page.digest);
         let mut base = [0; PAGE_BYTES];
-        let bytes = bytes.unwrap_or_else(|| {
-            program.copy_page(page_index, &mut base);
+        let bytes = page.bytes.unwrap_or_else(|| {
+            program.copy_page(page.page_index, &mut base);
             &base
         });
-        fits = fits.and_then(|()| machine.set_page(page_index, bytes));
+        fits = fits.and_then(|()| machine.set_page(page.page_index, bytes));
     });
     fits.map_err(|kind| Trap {
         kind,
@@ -258,7 +258,7 @@ fn restore<M: GuestMemory>(
     Ok(())
 }
 
-/// Hands the machine's state and the pages changed since the last checkpoint to the sink.
+/// Hands the machine's state and the pages written since the last checkpoint to the sink.
 fn append<M: GuestMemory>(
     machine: &mut Machine<M>,
     program: &Program,
@@ -269,20 +269,17 @@ fn append<M: GuestMemory>(
     let text_bytes = machine.text_bytes();
     let backed_pages = machine.pages().backed().len() as u64;
     let (memory, pages) = machine.memory_and_pages();
-    let mut dirty = DirtyDigest::default();
-    let mut changed = Vec::new();
+    let mut dirty = WrittenDigest::default();
+    let mut written = Vec::new();
     for &page_index in pages.sorted_dirty() {
         let bytes = memory.page(page_index).expect(BACKED);
-        let digest = dirty.add(page_index, bytes);
-        let bytes = match versions.change(page_index, digest, || base_digest(program, page_index)) {
-            PageChange::Same => continue,
-            PageChange::First => None,
-            PageChange::Changed => Some(bytes),
-        };
-        changed.push(ChangedPage {
+        let digest = *blake3::hash(bytes).as_bytes();
+        dirty.add(page_index, &digest);
+        let change = versions.change(page_index, digest, || base_digest(program, page_index));
+        written.push(WrittenPage {
             page_index,
             digest,
-            bytes,
+            bytes: (change == PageChange::Changed).then_some(bytes),
         });
     }
     let dirty_digest = dirty.finish();
@@ -294,7 +291,7 @@ fn append<M: GuestMemory>(
         backed_pages,
         dirty_digest,
     };
-    sink.append(&state, &mut changed.into_iter())?;
+    sink.append(&state, &mut written.into_iter())?;
     pages.clear_dirty();
     Ok(())
 }
@@ -313,27 +310,10 @@ fn base_digest(program: &Program, page_index: u32) -> [u8; 32] {
 /// comes to the same digest whatever was restored before it.
 pub(super) fn dirty_digest<M: GuestMemory>(machine: &mut Machine<M>) -> [u8; 32] {
     let (memory, pages) = machine.memory_and_pages();
-    let mut dirty = DirtyDigest::default();
+    let mut dirty = WrittenDigest::default();
     for &page_index in pages.sorted_dirty() {
-        dirty.add(page_index, memory.page(page_index).expect(BACKED));
+        let digest = blake3::hash(memory.page(page_index).expect(BACKED));
+        dirty.add(page_index, digest.as_bytes());
     }
     dirty.finish()
-}
-
-/// Sums up written pages, in ascending order.
-#[derive(Default)]
-struct DirtyDigest(blake3::Hasher);
-
-impl DirtyDigest {
-    /// Adds a page and returns its own digest.
-    fn add(&mut self, page_index: u32, bytes: &[u8; PAGE_BYTES]) -> [u8; 32] {
-        let digest = *blake3::hash(bytes).as_bytes();
-        self.0.update(&page_index.to_le_bytes());
-        self.0.update(&digest);
-        digest
-    }
-
-    fn finish(&self) -> [u8; 32] {
-        *self.0.finalize().as_bytes()
-    }
 }

@@ -16,10 +16,12 @@ use crate::trace::view::ChunkView;
 use crate::vm::machine::MachineError;
 use crate::vm::{MemoryKind, PagedMemory, ReservedMemory, Trap};
 
+mod budget;
 pub mod cache;
 pub mod fast_pass;
 mod worker;
 
+pub use budget::fast_pass_within;
 pub use fast_pass::{FastPass, PassError, fast_pass, resume_pass};
 use worker::Worker;
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use tracelane::checkpoint::CheckpointWriter;
+use tracelane::vm::RunResult;
 
 use crate::args::CheckpointOptions;
 use crate::commands::inspect;
@@ -16,22 +17,8 @@ use crate::guest::{Guest, Terminal, check_exit_code, save_output};
 pub fn checkpoint(options: &CheckpointOptions) -> Result<(), Failure> {
     let from = &options.guest;
     let guest = Guest::read(&from.elf, from.input.as_deref(), &from.limits)?;
-    let identity = guest.identity(options.interval);
-    let (mut writer, prefix) = if options.resume {
-        CheckpointWriter::resume(&options.out, &identity, &guest.input)?
-    } else {
-        let writer = CheckpointWriter::create(&options.out, &identity, &guest.input)?;
-        (writer, None)
-    };
     let start = Instant::now();
-    let mut text = Terminal {
-        stdout_is_guests: false,
-    };
-    let resumed_cycle = prefix.as_ref().map_or(0, |prefix| prefix.state().cycle);
-    let result = match prefix {
-        Some(prefix) => guest.resume(options.interval, prefix, &mut writer, &mut text)?,
-        None => guest.run(options.interval, Some(&mut writer), &mut text)?,
-    };
+    let (result, writer, resumed_cycle) = write(options, &guest)?;
     let duration = start.elapsed();
     save_output(from.output.as_deref(), &result)?;
     let file = writer.into_file()?;
@@ -58,4 +45,33 @@ pub fn checkpoint(options: &CheckpointOptions) -> Result<(), Failure> {
         format::print_fields(&fields)?;
     }
     check_exit_code(&result)
+}
+
+/// Runs the guest into a file: the result, the finished file, and the cycle the run began at.
+fn write(
+    options: &CheckpointOptions,
+    guest: &Guest<'_>,
+) -> Result<(RunResult, CheckpointWriter, u64), Failure> {
+    let (path, interval) = (&options.out, options.interval);
+    let mut text = Terminal {
+        stdout_is_guests: false,
+    };
+    if let Some(budget_bytes) = options.checkpoint_budget {
+        let (result, writer) = guest.run_within(budget_bytes, path, &mut text)?;
+        return Ok((result, writer, 0));
+    }
+    let identity = guest.identity(interval);
+    if options.resume {
+        let (mut writer, prefix) = CheckpointWriter::resume(path, &identity, &guest.input)?;
+        if let Some(prefix) = prefix {
+            let cycle = prefix.state().cycle;
+            let result = guest.resume(interval, prefix, &mut writer, &mut text)?;
+            return Ok((result, writer, cycle));
+        }
+        let result = guest.run(interval, Some(&mut writer), &mut text)?;
+        return Ok((result, writer, 0));
+    }
+    let mut writer = CheckpointWriter::create(path, &identity, &guest.input)?;
+    let result = guest.run(interval, Some(&mut writer), &mut text)?;
+    Ok((result, writer, 0))
 }

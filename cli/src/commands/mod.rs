@@ -5,4 +5,5 @@ pub mod count;
 pub mod inspect;
 pub mod prove;
 pub mod rows;
+pub mod thin;
 pub mod verify;

@@ -1,0 +1,41 @@
+//! `thin`: keeps some of a file's checkpoints, without executing anything.
+
+use std::num::NonZeroU64;
+
+use serde_json::json;
+use tracelane::checkpoint::{CheckpointSource, CheckpointWriter, thin as keep, thinned_identity};
+
+use crate::args::ThinOptions;
+use crate::commands::inspect;
+use crate::failure::Failure;
+use crate::format;
+
+/// `tracelane thin`. The new file appears under its name when it is complete, in one step.
+pub fn thin(options: &ThinOptions) -> Result<(), Failure> {
+    let usage = || Failure::Arguments("write --keep every N with N at least 1".to_owned());
+    let [0, every] = options.keep[..] else {
+        return Err(usage());
+    };
+    let every = NonZeroU64::new(every).ok_or_else(usage)?;
+    let source = inspect::open(&options.file, None)?;
+    let identity = thinned_identity(&source, every)
+        .ok_or_else(|| Failure::Arguments(format!("{every} intervals are too many cycles")))?;
+    let out = options.out.as_ref().unwrap_or(&options.file);
+    let mut writer = CheckpointWriter::create(out, &identity, source.input())?;
+    keep(&source, every, &mut writer)?;
+    let file = writer.into_file()?;
+    if options.json {
+        let mut report = inspect::report(&file);
+        report["schema"] = "tracelane.thin".into();
+        report["file"] = json!(out);
+        report["checkpoints_before"] = json!(source.count());
+        report["file_bytes_before"] = json!(source.file_bytes());
+        format::print_json(&report)
+    } else {
+        let mut fields = inspect::fields(&file);
+        let (count, bytes) = (source.count() as u64, source.file_bytes());
+        let before = format!("{} in {}", format::count(count), format::bytes(bytes));
+        fields.push(("before", before));
+        format::print_fields(&fields)
+    }
+}
