@@ -5,7 +5,6 @@
 //! counts it, one process a line.
 
 #[path = "../tests/support/encode.rs"]
-#[allow(dead_code, reason = "tests take the part they need")]
 mod encode;
 
 use std::process::Command;
