@@ -269,6 +269,9 @@ impl<F: WeightField> SumCheckProver<F> {
 
     /// What schedules and predictions are made from, for sweeps by `workers` workers over chunks of
     /// `chunk_rows` rows.
+    ///
+    /// # Panics
+    /// If the batch is not sound, which [`prove`](Self::prove) answers with an error.
     #[must_use]
     pub fn schedule_inputs(&self, chunk_rows: usize, workers: usize) -> ScheduleInputs {
         ScheduleInputs::new::<F>(
