@@ -2,6 +2,7 @@
 //! not is refused with its place.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use tracelane::Program;
 use tracelane::program::ElfError;
@@ -10,9 +11,21 @@ use tracelane::vm::{DiscardText, MemoryKind, RunResult, Trap, TrapKind};
 
 /// Name and bytes of every ELF in one folder of the suite.
 fn suite(folder: &str) -> Vec<(String, Vec<u8>)> {
+    // Packages of other platforms were never downloaded.
+    let host = Command::new("rustc")
+        .args(["--print", "host-tuple"])
+        .output()
+        .expect("rustc");
+    let host = String::from_utf8(host.stdout).expect("a name");
+    let platform = ["--filter-platform".to_owned(), host.trim().to_owned()];
     let metadata = cargo_metadata::MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .other_options(["--offline".to_owned()])
+        .other_options(
+            ["--offline".to_owned()]
+                .into_iter()
+                .chain(platform)
+                .collect::<Vec<_>>(),
+        )
         .exec()
         .expect("cargo metadata");
     let package = metadata
