@@ -13,7 +13,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use recorded::{Recorded, SMALL, all_columns};
 use tracelane::checkpoint::{
-    CheckpointSource, CheckpointState, MemoryStore, RunIdentity, RunSummary,
+    CheckpointSource, CheckpointState, MemoryStore, RunIdentity, RunSummary, WrittenPage,
 };
 use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
@@ -259,6 +259,10 @@ impl CheckpointSource for Tampered<'_> {
     }
     fn changed_pages(&self, index: usize) -> usize {
         self.store.changed_pages(index)
+    }
+
+    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
+        self.store.for_each_stored_page(index, visit);
     }
 }
 

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use bytemuck::{cast_slice, from_bytes};
 
 use super::index::PageIndex;
-use super::layout::{ALIGN_BYTES, PageEntry, Record};
+use super::layout::{ALIGN_BYTES, PageEntry, Record, align};
 use super::map::{AROUND_BYTES, FileMap};
 use super::walk::{Walk, Walked};
-use super::{CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError};
+use super::{CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError, WrittenPage};
 use crate::limits::PAGE_BYTES;
 
 /// Places of the map that are read before what is resident is let go.
@@ -179,5 +179,25 @@ impl CheckpointSource for CheckpointFile {
             .count();
         self.release_record(index);
         count
+    }
+
+    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
+        let record = self.offsets[index] as usize;
+        let entries = self.entries(index);
+        let entries_end = record + size_of::<Record>() + size_of_val(entries);
+        let mut at = align(entries_end as u64) as usize;
+        for entry in entries.iter().filter(|entry| entry.absent == 0) {
+            let page = self.map[at..].first_chunk();
+            visit(WrittenPage {
+                page_index: entry.page_index,
+                digest: entry.digest,
+                bytes: Some(page.expect("a page inside the file")),
+            });
+            at += PAGE_BYTES;
+            if at.is_multiple_of(RELEASE_PLACES * AROUND_BYTES) {
+                self.map.release(record..at);
+            }
+        }
+        self.map.release(record..at);
     }
 }

@@ -16,6 +16,8 @@ pub struct MemoryStore {
     /// For each checkpoint, the number of pages stored before it.
     first_pages: Vec<usize>,
     pages: Vec<[u8; PAGE_BYTES]>,
+    /// Index and digest of each of them.
+    names: Vec<(u32, [u8; 32])>,
     index: PageIndex,
 }
 
@@ -30,6 +32,7 @@ impl MemoryStore {
             states: Vec::new(),
             first_pages: Vec::new(),
             pages: Vec::new(),
+            names: Vec::new(),
             index: PageIndex::default(),
         }
     }
@@ -47,6 +50,7 @@ impl CheckpointSink for MemoryStore {
             self.index
                 .push(page.page_index, self.states.len(), self.pages.len() as u64);
             self.pages.push(*bytes);
+            self.names.push((page.page_index, page.digest));
         }
         self.states.push(*state);
         Ok(())
@@ -95,5 +99,18 @@ impl CheckpointSource for MemoryStore {
             .copied()
             .unwrap_or(self.pages.len());
         end - self.first_pages[index]
+    }
+
+    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
+        let first = self.first_pages[index];
+        let stored = first..first + self.changed_pages(index);
+        let names = self.names[stored.clone()].iter();
+        for (&(page_index, digest), bytes) in names.zip(&self.pages[stored]) {
+            visit(WrittenPage {
+                page_index,
+                digest,
+                bytes: Some(bytes),
+            });
+        }
     }
 }

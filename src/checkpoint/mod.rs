@@ -129,4 +129,7 @@ pub trait CheckpointSource: Sync {
 
     /// Number of pages stored with checkpoint `index` itself.
     fn changed_pages(&self, index: usize) -> usize;
+
+    /// Visits the pages stored with checkpoint `index` itself, by ascending page index; all have bytes.
+    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>));
 }

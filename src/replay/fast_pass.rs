@@ -298,7 +298,7 @@ fn append<M: GuestMemory>(
 
 /// Digest of a page as the program leaves it. Only asked for pages that were stored to, so never
 /// for one of the input.
-fn base_digest(program: &Program, page_index: u32) -> [u8; 32] {
+pub(super) fn base_digest(program: &Program, page_index: u32) -> [u8; 32] {
     let mut page = [0; PAGE_BYTES];
     program.copy_page(page_index, &mut page);
     *blake3::hash(&page).as_bytes()

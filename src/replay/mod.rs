@@ -18,11 +18,16 @@ use crate::vm::{MemoryKind, PagedMemory, ReservedMemory, Trap};
 
 mod budget;
 pub mod cache;
+pub mod changes;
+pub mod divergence;
 pub mod fast_pass;
+pub mod seek;
 mod worker;
 
 pub use budget::fast_pass_within;
+pub use divergence::first_divergence;
 pub use fast_pass::{FastPass, PassError, fast_pass, resume_pass};
+pub use seek::{MachineState, seek};
 use worker::Worker;
 
 /// Why rows could not be regenerated.
@@ -67,6 +72,14 @@ pub enum ReplayError {
         start: u64,
         /// End of the range asked for.
         end: u64,
+        /// Number of rows.
+        count: u64,
+    },
+    /// The state before a cycle beyond the run was asked for.
+    #[error("cycle {cycle} asked for, the run ends behind {count}; ask for at most that")]
+    Cycle {
+        /// The cycle asked for.
+        cycle: u64,
         /// Number of rows.
         count: u64,
     },
@@ -204,6 +217,15 @@ pub(crate) trait RangeReplay: Send {
         rows: Range<u64>,
         set: ColumnSet,
         visit: &mut dyn FnMut(&ChunkView<'_>),
+    ) -> Result<(), ReplayError>;
+
+    /// Shows the state before `cycle` of `run`, at most its number of rows, and then checks the next
+    /// boundary.
+    fn look(
+        &mut self,
+        run: &Run<'_>,
+        cycle: u64,
+        visit: &mut dyn FnMut(&MachineState<'_>),
     ) -> Result<(), ReplayError>;
 }
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::fast_pass::dirty_digest;
-use super::{RangeReplay, ReplayError, ReplayOptions, Run};
+use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
 use crate::trace::chunk::Chunk;
 use crate::trace::columns::ColumnSet;
 use crate::trace::record::record;
@@ -111,6 +111,37 @@ impl<M: GuestMemory> RangeReplay for Worker<M> {
             first += count;
             options.progress.inspect(|progress| progress(real));
         }
+        Ok(())
+    }
+
+    fn look(
+        &mut self,
+        run: &Run<'_>,
+        cycle: u64,
+        visit: &mut dyn FnMut(&MachineState<'_>),
+    ) -> Result<(), ReplayError> {
+        let interval = run.checkpoints().identity().interval;
+        // A stranger's file may claim any interval.
+        let next = (cycle / interval + 1).saturating_mul(interval);
+        let (program, end) = (run.program(), run.rows());
+        // The state behind the last row is reached by executing it, so that it was checked too.
+        self.seek(run, cycle.min(end - 1))?;
+        self.usable = false;
+        let machine = &mut self.machine;
+        let advance = |machine: &mut Machine<M>, budget| {
+            machine.advance(program, budget, &mut NoRecorder, &mut DiscardText)
+        };
+        run_to(machine, run, cycle, advance)?;
+        let memory = machine.memory();
+        visit(&MachineState {
+            cycle,
+            pc: machine.pc(program),
+            registers: machine.registers(),
+            text_bytes: machine.text_bytes(),
+            load: &|address| memory.load_u32(address),
+        });
+        run_to(machine, run, next.min(end), advance)?;
+        self.usable = true;
         Ok(())
     }
 }

@@ -1,0 +1,53 @@
+//! Changes: which pages each checkpoint stores, and how many of their bytes are new.
+//!
+//! In: checkpoints, and the program where bytes are to be counted (only it says what a page was
+//! before its first version). Out: one list of pages a checkpoint, in order. Holds the last version of
+//! every page while it counts bytes, O(K), and nothing otherwise. It executes nothing.
+
+use std::collections::HashMap;
+
+use crate::checkpoint::CheckpointSource;
+use crate::limits::PAGE_BYTES;
+use crate::program::Program;
+
+/// A page that is stored with a checkpoint, because it changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoredPage {
+    /// Its address divided by [`PAGE_BYTES`].
+    pub page_index: u32,
+    /// How many of its bytes differ from its last version, where bytes are counted.
+    pub changed_bytes: Option<u32>,
+}
+
+/// Visits every checkpoint of `source` in order: its index, and the pages that changed since the one
+/// before, by ascending index.
+pub fn for_each_checkpoint(
+    source: &dyn CheckpointSource,
+    program: Option<&Program>,
+    visit: &mut dyn FnMut(usize, &[StoredPage]),
+) {
+    let mut versions = HashMap::<u32, Box<[u8; PAGE_BYTES]>>::new();
+    let mut pages = Vec::new();
+    for checkpoint in 0..source.count() {
+        pages.clear();
+        source.for_each_stored_page(checkpoint, &mut |page| {
+            let page_index = page.page_index;
+            let changed_bytes = program.zip(page.bytes).map(|(program, bytes)| {
+                let version = versions.entry(page_index).or_insert_with(|| {
+                    let mut page = Box::new([0; PAGE_BYTES]);
+                    program.copy_page(page_index, &mut page);
+                    page
+                });
+                let pairs = version.iter().zip(bytes);
+                let count = pairs.filter(|(before, after)| before != after).count();
+                version.copy_from_slice(bytes);
+                count as u32
+            });
+            pages.push(StoredPage {
+                page_index,
+                changed_bytes,
+            });
+        });
+        visit(checkpoint, &pages);
+    }
+}
