@@ -14,6 +14,10 @@ use tracelane::trace::columns::Column;
 use tracelane::vm::MemoryKind;
 use tracelane_kernels::Tier;
 
+mod reading;
+
+pub use reading::{DiffOptions, ExportOptions, InspectOptions, SeekOptions};
+
 /// Run RISC-V (RV32IM) programs, keep checkpoints instead of the trace, regenerate witness columns,
 /// prove sum-checks over them.
 ///
@@ -38,10 +42,16 @@ pub enum Command {
     Checkpoint(CheckpointOptions),
     /// Keep only some of the checkpoints of a file.
     Thin(ThinOptions),
-    /// Verify a checkpoint file and describe it.
+    /// Verify a checkpoint file and describe it: what the run came to, and which memory it changed.
     Inspect(InspectOptions),
     /// Regenerate witness rows from a checkpoint file and print them.
     Rows(RowsOptions),
+    /// Show registers, instructions and memory before any one cycle.
+    Seek(SeekOptions),
+    /// Find the first cycle in which two runs differ, and show the rows around it.
+    Diff(DiffOptions),
+    /// Regenerate witness rows into a file that data tools read.
+    Export(ExportOptions),
     /// Run, checkpoint, regenerate, prove a sum-check over the columns, and verify it.
     Prove(ProveOptions),
     /// Verify a proof against its program and input.
@@ -167,16 +177,6 @@ pub struct ThinOptions {
     /// Where to write the thinned file; in the place of FILE unless given.
     #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Print one JSON object instead of text.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Options of `inspect`.
-#[derive(Args, Debug)]
-pub struct InspectOptions {
-    /// The checkpoint file.
-    pub file: PathBuf,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

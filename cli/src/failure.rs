@@ -75,7 +75,7 @@ impl Failure {
             Self::Guest(_) | Self::ExitCode(_) => Code::GuestFailed,
             Self::Store(error) if error.is_rejection() => Code::Rejected,
             Self::Interrupted(_) => Code::Interrupted,
-            Self::Replay(ReplayError::Rows { .. }) => Code::BadInput,
+            Self::Replay(ReplayError::Rows { .. } | ReplayError::Cycle { .. }) => Code::BadInput,
             Self::Rejected(_) | Self::Replay(_) => Code::Rejected,
             _ => Code::BadInput,
         }

@@ -11,6 +11,7 @@ mod format;
 mod guest;
 mod interrupt;
 mod phase;
+mod places;
 mod planning;
 mod profile_file;
 mod progress;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
         Command::Thin(options) => commands::thin::thin(&options),
         Command::Inspect(options) => commands::inspect::inspect(&options),
         Command::Rows(options) => commands::rows::rows(&options),
+        Command::Seek(options) => commands::seek::seek(&options),
+        Command::Diff(options) => commands::diff::diff(&options),
+        Command::Export(options) => commands::export::export(&options),
         Command::Prove(options) => commands::prove::prove(&options),
         Command::Verify(options) => commands::verify::verify(&options),
     };
