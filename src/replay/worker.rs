@@ -125,7 +125,7 @@ impl<M: GuestMemory> RangeReplay for Worker<M> {
         let next = (cycle / interval + 1).saturating_mul(interval);
         let (program, end) = (run.program(), run.rows());
         // The state behind the last row is reached by executing it, so that it was checked too.
-        self.seek(run, cycle.min(end - 1))?;
+        self.seek(run, cycle.min(end.saturating_sub(1)))?;
         self.usable = false;
         let machine = &mut self.machine;
         let advance = |machine: &mut Machine<M>, budget| {
