@@ -32,6 +32,14 @@ pub struct Chunk {
     set: ColumnSet,
 }
 
+/// Distance between the starts of two columns in a chunk for `capacity` rows, in values.
+///
+/// One line more than needed: columns a power of two apart would share their cache sets, and a ramp
+/// may write behind the last row.
+pub(super) const fn stride_of(capacity: usize) -> usize {
+    (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS
+}
+
 impl Chunk {
     /// A chunk for up to `capacity` rows.
     ///
@@ -43,9 +51,7 @@ impl Chunk {
             (1..=CHUNK_ROWS_MAX).contains(&capacity),
             "chunk of {capacity} rows, expected 1 to {CHUNK_ROWS_MAX}"
         );
-        // One line more than needed: columns a power of two apart would share their cache sets, and
-        // a ramp may write behind the last row.
-        let stride = (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS;
+        let stride = stride_of(capacity);
         let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
         Self {
             lines,
@@ -102,6 +108,10 @@ impl Chunk {
     fn column_mut(&mut self, column: Column) -> &mut [u32] {
         let start = column as usize * self.stride;
         &mut bytemuck::cast_slice_mut(&mut self.lines)[start..start + self.stride]
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// The row count, and the raw columns to fill.

@@ -47,7 +47,12 @@ impl<'a> RawColumns<'a> {
     /// # Panics
     /// If there are fewer.
     #[inline(always)]
-    pub(super) fn block(&mut self, row: usize, rows: usize) -> RawBlock<'_> {
+    pub(super) fn block<const STRIDE: usize>(
+        &mut self,
+        row: usize,
+        rows: usize,
+    ) -> RawBlock<'_, STRIDE> {
+        assert!(STRIDE == 0 || STRIDE == self.stride, "the chunk's stride");
         assert!(
             row <= self.capacity && rows <= self.capacity - row,
             "rows beyond the chunk's capacity"
@@ -64,15 +69,21 @@ impl<'a> RawColumns<'a> {
     }
 }
 
-/// Exclusive access to consecutive rows of the raw columns.
-pub(super) struct RawBlock<'a> {
+/// Exclusive access to consecutive rows of the raw columns. `STRIDE` is that of the chunk where it is
+/// known, else 0: a cell of a known stride is one addressing mode from the first (PERF.md M-6e).
+pub(super) struct RawBlock<'a, const STRIDE: usize> {
     first: NonNull<u32>,
     stride: usize,
     rows: usize,
     _values: PhantomData<&'a mut [u32]>,
 }
 
-impl RawBlock<'_> {
+impl<const STRIDE: usize> RawBlock<'_, STRIDE> {
+    #[inline(always)]
+    fn start_of(&self, column: usize) -> usize {
+        column * if STRIDE == 0 { self.stride } else { STRIDE }
+    }
+
     /// Writes one cell.
     ///
     /// # Panics
@@ -84,7 +95,7 @@ impl RawBlock<'_> {
         // SAFETY: `block` was given rows below the capacity, and `offset` is one of them: with the
         // column below `RAW_COUNT` the cell is one of the allocation's, to which `RawColumns`, and
         // through its borrow this block, has exclusive access.
-        unsafe { self.first.add(COLUMN * self.stride + offset).write(value) }
+        unsafe { self.first.add(self.start_of(COLUMN) + offset).write(value) }
     }
 
     /// Writes `start`, `start + step`, ... over one column. Up to `RAMP_ROWS - 1` cells behind the
@@ -99,7 +110,7 @@ impl RawBlock<'_> {
             // SAFETY: as in `set`; and because a column has `RAMP_ROWS` values more than the
             // capacity (checked in `new`), the last lane still lies in its own column.
             unsafe {
-                let cells = self.first.add(COLUMN * self.stride + offset);
+                let cells = self.first.add(self.start_of(COLUMN) + offset);
                 cells.cast::<[u32; RAMP_ROWS]>().write_unaligned(lanes);
             }
             for lane in &mut lanes {

@@ -4,9 +4,10 @@
 //! are written is part of the type, so that a sweep pays for what it asks and the loop has no
 //! question in it. `pc_index` and `next_pc` are ramps and are written a block at a time.
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, stride_of};
 use super::columns::{Column, ColumnSet};
 use super::raw::{RawBlock, RawColumns};
+use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
 use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
 
@@ -48,8 +49,11 @@ const MEMORY_BEFORE: usize = Column::MemoryBefore as usize;
 const MEMORY_AFTER: usize = Column::MemoryAfter as usize;
 const NEXT_PC: usize = Column::NextPc as usize;
 
+/// Stride of a chunk of the usual capacity, for which the loop is compiled with it.
+const STRIDE: usize = stride_of(CHUNK_ROWS);
+
 /// Writes retired instructions into a chunk, behind the rows it already has.
-pub struct ChunkRecorder<'a, const GROUPS: u8> {
+pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
     columns: RawColumns<'a>,
     rows: &'a mut usize,
     /// Row of the open block's first instruction.
@@ -58,7 +62,7 @@ pub struct ChunkRecorder<'a, const GROUPS: u8> {
     wants_next_pc: bool,
 }
 
-impl<'a, const GROUPS: u8> ChunkRecorder<'a, GROUPS> {
+impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
     /// A recorder that appends to `chunk`; at most as many rows may be recorded as are free.
     ///
     /// # Panics
@@ -83,21 +87,21 @@ impl<'a, const GROUPS: u8> ChunkRecorder<'a, GROUPS> {
     }
 }
 
-impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
+impl<const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'_, GROUPS, STRIDE> {
     type Block<'b>
-        = ChunkBlock<'b, GROUPS>
+        = ChunkBlock<'b, GROUPS, STRIDE>
     where
         Self: 'b;
 
     #[inline(always)]
-    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'_, GROUPS> {
+    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'_, GROUPS, STRIDE> {
         ChunkBlock(self.columns.block(self.row, rows))
     }
 
     #[inline(always)]
     fn end_block(&mut self, pc_index: u32, pc: u32, rows: usize, next_pc: u32) {
         if rows > 0 {
-            let mut block = self.columns.block(self.row, rows);
+            let mut block = self.columns.block::<STRIDE>(self.row, rows);
             if self.wants_pc_index {
                 block.ramp::<PC_INDEX>(pc_index, 1);
             }
@@ -112,9 +116,9 @@ impl<const GROUPS: u8> Recorder for ChunkRecorder<'_, GROUPS> {
 }
 
 /// The rows of one block.
-pub struct ChunkBlock<'a, const GROUPS: u8>(RawBlock<'a>);
+pub struct ChunkBlock<'a, const GROUPS: u8, const STRIDE: usize>(RawBlock<'a, STRIDE>);
 
-impl<const GROUPS: u8> BlockRecorder for ChunkBlock<'_, GROUPS> {
+impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, GROUPS, STRIDE> {
     const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
 
     #[inline(always)]
@@ -165,8 +169,13 @@ pub fn record<M: GuestMemory>(
         ($($groups:literal)+) => {
             match groups_of(chunk.set()) {
                 $($groups => {
-                    let mut recorder = ChunkRecorder::<$groups>::new(chunk);
-                    machine.advance(program, budget as u64, &mut recorder, &mut DiscardText)
+                    if chunk.stride() == STRIDE {
+                        let mut recorder = ChunkRecorder::<$groups, STRIDE>::new(chunk);
+                        machine.advance(program, budget as u64, &mut recorder, &mut DiscardText)
+                    } else {
+                        let mut recorder = ChunkRecorder::<$groups, 0>::new(chunk);
+                        machine.advance(program, budget as u64, &mut recorder, &mut DiscardText)
+                    }
                 })+
                 groups => unreachable!("column groups {groups}"),
             }
