@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::program::Program;
 use crate::vm::machine::MachineError;
 use crate::vm::{
-    GuestMemory, Limits, Machine, MemoryKind, NoRecorder, PagedMemory, Recorder, ReservedMemory,
+    BlockRecorder, GuestMemory, Limits, Machine, MemoryKind, PagedMemory, Recorder, ReservedMemory,
     RunResult, Stop, TextSink, Trap,
 };
 
@@ -144,21 +144,37 @@ struct Profiler<'a> {
     sampler: Sampler<'a>,
 }
 
-impl Recorder for Profiler<'_> {
+impl<'a> Recorder for Profiler<'a> {
     type Block<'b>
-        = NoRecorder
+        = ProfilerBlock<'a, 'b>
     where
         Self: 'b;
+    const PAIRS: bool = false;
+    const MEMORY: bool = false;
 
-    fn begin_block(&mut self, rows: usize) -> NoRecorder {
+    fn begin_block(&mut self, rows: usize) -> ProfilerBlock<'a, '_> {
         self.clock.open(rows as u64);
-        NoRecorder
+        ProfilerBlock(self)
     }
+}
 
-    fn end_block(&mut self, pc_index: u32, _pc: u32, rows: usize, next_pc: u32) {
-        self.clock.close(rows as u64);
-        self.counts.add_block(pc_index, rows);
-        let retired = self.clock.retired();
-        self.sampler.end_block(pc_index, rows, next_pc, retired);
+/// An open block, whose facts nobody wants.
+struct ProfilerBlock<'a, 'b>(&'b mut Profiler<'a>);
+
+impl BlockRecorder for ProfilerBlock<'_, '_> {
+    fn rs1(&mut self, _: usize, _: u32) {}
+    fn rs2(&mut self, _: usize, _: u32) {}
+    fn rd(&mut self, _: usize, _: u32, _: u32) {}
+    fn memory(&mut self, _: usize, _: u32, _: u32, _: u32) {}
+
+    fn end(self, pc_index: u32, rows: usize, next_pc: u32) {
+        let Profiler {
+            clock,
+            counts,
+            sampler,
+        } = self.0;
+        clock.close(rows as u64);
+        counts.add_block(pc_index, rows);
+        sampler.end_block(pc_index, rows, next_pc, clock.retired());
     }
 }

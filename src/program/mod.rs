@@ -9,6 +9,7 @@ use crate::trace::columns::Column;
 
 pub mod elf;
 pub mod op;
+pub(crate) mod pair;
 pub mod symbols;
 
 pub use elf::{ElfError, Segment};
@@ -21,7 +22,8 @@ pub struct Program {
     digest: [u8; 32],
     text_base: u32,
     entry: u32,
-    ops: Vec<Op>,
+    /// The ops [in pairs](pair), then the same ops one by one.
+    code: Vec<Op>,
     /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,
     words: Vec<u32>,
@@ -53,7 +55,7 @@ impl Program {
             entry: image.entry,
             block_lengths: block_lengths(&ops),
             static_columns: static_columns(text_base, &words),
-            ops,
+            code: [pair::pair_up(&ops), ops].concat(),
             words,
             segments: image.segments,
             symbols: image.symbols,
@@ -82,14 +84,14 @@ impl Program {
     /// Number of instruction words between the lowest and the highest executable address.
     #[must_use]
     pub fn instruction_count(&self) -> usize {
-        self.ops.len()
+        self.block_lengths.len()
     }
 
     /// The `pc_index` of padding rows: one past the last instruction, where the static columns hold
     /// a jump to itself.
     #[must_use]
     pub fn padding_index(&self) -> u32 {
-        self.ops.len() as u32
+        self.block_lengths.len() as u32
     }
 
     /// The address of the instruction at `index`.
@@ -107,7 +109,18 @@ impl Program {
     /// The decoded ops, by `pc_index`.
     #[must_use]
     pub fn ops(&self) -> &[Op] {
-        &self.ops
+        &self.code[self.block_lengths.len()..]
+    }
+
+    /// The `rows` ops from `index` on, which lie in one block: in [pairs](pair) where they are `whole`,
+    /// which is to say all that is left of the block.
+    ///
+    /// # Panics
+    /// If there are fewer ops.
+    #[inline(always)]
+    pub(crate) fn block(&self, index: u32, rows: usize, whole: bool) -> &[Op] {
+        let start = index as usize + if whole { 0 } else { self.block_lengths.len() };
+        &self.code[start..start + rows]
     }
 
     /// For each op, how many ops there are to the end of its block, itself included.
@@ -123,7 +136,7 @@ impl Program {
             return None;
         }
         let index = self.index_of(pc) as usize;
-        let inside = self.ops.get(index)?.kind != Kind::Outside;
+        let inside = self.ops().get(index)?.kind != Kind::Outside;
         inside.then(|| self.words[index])
     }
 

@@ -4,82 +4,92 @@
 //! operations without a destination, `lui` and `auipc` become constants, branch and jump targets
 //! become indices into the op table. It does not know memory or registers.
 
+use super::pair::for_each_pair;
 use crate::isa::{Instruction, Opcode};
 
-/// What an [`Op`] does. Where `imm` is an index, it is one of [`index_of`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-#[expect(
-    missing_docs,
-    reason = "the rest are named as the instructions they execute"
-)]
-pub enum Kind {
-    /// Reads rs1 and rs2 and does nothing: a computation whose destination is x0, or a fence.
-    Discard,
-    /// rd = imm.
-    Constant,
-    Add,
-    Sub,
-    Sll,
-    Slt,
-    Sltu,
-    Xor,
-    Srl,
-    Sra,
-    Or,
-    And,
-    Mul,
-    Mulh,
-    Mulhsu,
-    Mulhu,
-    Div,
-    Divu,
-    Rem,
-    Remu,
-    Addi,
-    Slti,
-    Sltiu,
-    Xori,
-    Ori,
-    Andi,
-    Slli,
-    Srli,
-    Srai,
-    Lb,
-    Lh,
-    Lw,
-    Lbu,
-    Lhu,
-    /// A load to x0: may fault like any other. rs2 holds log2 of its width in bytes.
-    LoadDiscard,
-    Sb,
-    Sh,
-    Sw,
-    Beq,
-    Bne,
-    Blt,
-    Bge,
-    Bltu,
-    Bgeu,
-    /// A branch to an address with bit 1 set: a fault when taken. rd holds the real [`Kind`].
-    BranchMisaligned,
-    /// A direct jump without link; imm is the target's index.
-    Jump,
-    /// A direct jump with link; imm is the target's index.
-    JumpLink,
-    /// A direct jump to an address with bit 1 set: always a fault.
-    JumpMisaligned,
-    /// An indirect jump without link.
-    JumpRegister,
-    /// An indirect jump with link.
-    JumpRegisterLink,
-    Ecall,
-    Ebreak,
-    /// No instruction of RV32IM; imm is the word.
-    Illegal,
-    /// A gap between executable segments.
-    Outside,
+macro_rules! define_kind {
+    ($($first:ident { $($name:ident: $second:ident),+ })+) => {
+        /// What an [`Op`] does. Where `imm` is an index, it is one of [`index_of`].
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        #[expect(
+            missing_docs,
+            reason = "the rest are named as the instructions they execute"
+        )]
+        pub enum Kind {
+            /// Reads rs1 and rs2 and does nothing: a computation whose destination is x0, or a fence.
+            Discard,
+            /// rd = imm.
+            Constant,
+            Add,
+            Sub,
+            Sll,
+            Slt,
+            Sltu,
+            Xor,
+            Srl,
+            Sra,
+            Or,
+            And,
+            Mul,
+            Mulh,
+            Mulhsu,
+            Mulhu,
+            Div,
+            Divu,
+            Rem,
+            Remu,
+            Addi,
+            Slti,
+            Sltiu,
+            Xori,
+            Ori,
+            Andi,
+            Slli,
+            Srli,
+            Srai,
+            Lb,
+            Lh,
+            Lw,
+            Lbu,
+            Lhu,
+            /// A load to x0: may fault like any other. rs2 holds log2 of its width in bytes.
+            LoadDiscard,
+            Sb,
+            Sh,
+            Sw,
+            Beq,
+            Bne,
+            Blt,
+            Bge,
+            Bltu,
+            Bgeu,
+            /// A branch to an address with bit 1 set: a fault when taken. rd holds the real [`Kind`].
+            BranchMisaligned,
+            /// A direct jump without link; imm is the target's index.
+            Jump,
+            /// A direct jump with link; imm is the target's index.
+            JumpLink,
+            /// A direct jump to an address with bit 1 set: always a fault.
+            JumpMisaligned,
+            /// An indirect jump without link.
+            JumpRegister,
+            /// An indirect jump with link.
+            JumpRegisterLink,
+            Ecall,
+            Ebreak,
+            /// No instruction of RV32IM; imm is the word.
+            Illegal,
+            /// A gap between executable segments.
+            Outside,
+            $($(
+                #[doc = concat!("[`", stringify!($first), "`](Kind::", stringify!($first), "), then [`", stringify!($second), "`](Kind::", stringify!($second), "): a [pair](super::pair).")]
+                $name,
+            )+)+
+        }
+    };
 }
+for_each_pair!(define_kind);
 
 /// One decoded operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -20,6 +20,7 @@ struct Line([u32; LINE_ROWS]);
 const LINE_ROWS: usize = 16;
 
 const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
+const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
 
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
@@ -81,9 +82,10 @@ impl Chunk {
     /// that recording stores only what an instruction has.
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
-        // pc_index is needed to gather, whoever asks for a static column.
+        // Static columns are gathered by pc_index, and next_pc follows from it.
         if Column::STATIC
             .iter()
+            .chain([&Column::NextPc])
             .any(|column| set.contains(column.id()))
         {
             self.set = set.with(Column::PcIndex.id());
@@ -114,11 +116,15 @@ impl Chunk {
         self.stride
     }
 
-    /// The row count, and the raw columns to fill.
-    pub(super) fn raw_parts_mut(&mut self) -> (&mut usize, RawColumns<'_>) {
+    /// The raw columns to fill, behind the rows that are filled.
+    pub(super) fn raw_columns_mut<const STRIDE: usize>(&mut self) -> RawColumns<'_, STRIDE> {
         let values = bytemuck::cast_slice_mut(&mut self.lines);
-        let columns = RawColumns::new(values, self.stride, self.capacity);
-        (&mut self.rows, columns)
+        RawColumns::new(values, self.stride, self.capacity, self.rows)
+    }
+
+    /// Takes in `rows` rows that were filled.
+    pub(super) fn append(&mut self, rows: usize) {
+        self.rows += rows;
     }
 
     /// Appends `rows` padding rows: the program's padding index, which jumps to itself, and zeros.
@@ -147,6 +153,25 @@ impl Chunk {
             self.column_mut(*column)[start..end].fill(value);
         }
         self.rows = end;
+    }
+
+    /// Fills `next_pc`, if it is in the set, from row `first` on: the pc of the next row's `pc_index`, and
+    /// `end_pc` behind the last row.
+    pub(super) fn follow_pcs(&mut self, program: &Program, first: usize, end_pc: u32) {
+        let (rows, stride) = (self.rows, self.stride);
+        if !self.set.contains(Column::NextPc.id()) || first == rows {
+            return;
+        }
+        // The next pc of an instruction that has retired is a multiple of 4.
+        let text_base = program.text_base();
+        let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
+        let (before, next_pcs) = values.split_at_mut(Column::NextPc as usize * stride);
+        let indices = &before[Column::PcIndex as usize * stride..][first + 1..rows];
+        let next_pcs = &mut next_pcs[first..rows];
+        for (next_pc, &index) in next_pcs.iter_mut().zip(indices) {
+            *next_pc = text_base.wrapping_add(index << 2);
+        }
+        next_pcs[rows - first - 1] = end_pc;
     }
 
     /// Fills the static columns of the set from the program table, by `pc_index`.

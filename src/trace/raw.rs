@@ -3,7 +3,7 @@
 //! In: a chunk's values. Out: writes of single cells and of ramps, checked against one row count per
 //! block. It does not know what is written. One of the files that may hold `unsafe` (ARCHITECTURE.md,
 //! unsafe budget): as nine slices, every block paid nine bounds checks and nine spilled pointers
-//! (PERF.md M-6).
+//! (PERF.md M-6b, M-6c).
 #![expect(
     unsafe_code,
     reason = "cells are reached by a stride that slices can't express"
@@ -17,71 +17,77 @@ use super::columns::Column;
 /// Rows a ramp writes at a time: up to one less than this lie behind its end.
 pub(super) const RAMP_ROWS: usize = 8;
 
-/// Exclusive access to the raw columns of a chunk.
-pub(super) struct RawColumns<'a> {
-    /// Row 0 of column 0; column c begins `c * stride` values behind.
-    first: NonNull<u32>,
+/// Exclusive access to the raw columns of a chunk, from the next row on. `STRIDE` is that of the chunk
+/// where it is known, else 0: a cell of a known stride is one addressing mode from the first (PERF.md
+/// M-6e).
+pub(super) struct RawColumns<'a, const STRIDE: usize> {
+    /// The next row's cell in column 0; column c's is `c * stride` values behind.
+    next: NonNull<u32>,
     stride: usize,
-    capacity: usize,
+    /// Rows that may still be filled.
+    free: usize,
     _values: PhantomData<&'a mut [u32]>,
 }
 
-impl<'a> RawColumns<'a> {
-    /// The columns that lie in `values` at every `stride` values, `capacity` rows of each.
+impl<'a, const STRIDE: usize> RawColumns<'a, STRIDE> {
+    /// The columns that lie in `values` at every `stride` values, `capacity` rows of each, from `row` on.
     ///
     /// # Panics
-    /// If they do not fit, or a column has no room for a ramp's end.
-    pub(super) fn new(values: &'a mut [u32], stride: usize, capacity: usize) -> Self {
+    /// If they do not fit, a column has no room for a ramp's end, or the stride is another.
+    pub(super) fn new(values: &'a mut [u32], stride: usize, capacity: usize, row: usize) -> Self {
         assert!(values.len() >= Column::RAW_COUNT * stride);
         assert!(stride >= RAMP_ROWS && capacity <= stride - RAMP_ROWS);
+        assert!(STRIDE == 0 || STRIDE == stride, "the chunk's stride");
+        let free = capacity.checked_sub(row).expect("a row of the chunk");
+        // SAFETY: `row` is at most `capacity`, which is below `stride`, and `values` has `RAW_COUNT`
+        // times as many.
+        let next = unsafe { NonNull::from(values).cast().add(row) };
         Self {
-            first: NonNull::from(values).cast(),
+            next,
             stride,
-            capacity,
+            free,
             _values: PhantomData,
         }
     }
 
-    /// Access to `rows` rows from `row` on.
+    /// Rows that may still be filled.
+    pub(super) fn free(&self) -> usize {
+        self.free
+    }
+
+    /// Access to the next `rows` rows.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If fewer are free.
     #[inline(always)]
-    pub(super) fn block<const STRIDE: usize>(
-        &mut self,
-        row: usize,
-        rows: usize,
-    ) -> RawBlock<'_, STRIDE> {
-        assert!(STRIDE == 0 || STRIDE == self.stride, "the chunk's stride");
-        assert!(
-            row <= self.capacity && rows <= self.capacity - row,
-            "rows beyond the chunk's capacity"
-        );
-        // SAFETY: `row` is at most `capacity`, which is below `stride`, and the allocation behind
-        // `first` has `RAW_COUNT * stride` values (checked in `new`).
-        let first = unsafe { self.first.add(row) };
+    pub(super) fn block<'b>(&'b mut self, rows: usize) -> RawBlock<'a, 'b, STRIDE> {
+        assert!(rows <= self.free, "rows beyond the chunk's capacity");
         RawBlock {
-            first,
-            stride: self.stride,
+            first: self.next,
             rows,
-            _values: PhantomData,
+            columns: self,
         }
     }
 }
 
-/// Exclusive access to consecutive rows of the raw columns. `STRIDE` is that of the chunk where it is
-/// known, else 0: a cell of a known stride is one addressing mode from the first (PERF.md M-6e).
-pub(super) struct RawBlock<'a, const STRIDE: usize> {
+/// Exclusive access to consecutive rows of the raw columns.
+pub(super) struct RawBlock<'a, 'b, const STRIDE: usize> {
+    columns: &'b mut RawColumns<'a, STRIDE>,
+    /// The columns' `next`, at hand: behind a reference every write of a cell might change it.
     first: NonNull<u32>,
-    stride: usize,
+    /// At most as many as are free.
     rows: usize,
-    _values: PhantomData<&'a mut [u32]>,
 }
 
-impl<const STRIDE: usize> RawBlock<'_, STRIDE> {
+impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
     #[inline(always)]
     fn start_of(&self, column: usize) -> usize {
-        column * if STRIDE == 0 { self.stride } else { STRIDE }
+        column
+            * if STRIDE == 0 {
+                self.columns.stride
+            } else {
+                STRIDE
+            }
     }
 
     /// Writes one cell.
@@ -92,19 +98,22 @@ impl<const STRIDE: usize> RawBlock<'_, STRIDE> {
     pub(super) fn set<const COLUMN: usize>(&mut self, offset: usize, value: u32) {
         const { assert!(COLUMN < Column::RAW_COUNT) };
         assert!(offset < self.rows, "a row behind the block");
-        // SAFETY: `block` was given rows below the capacity, and `offset` is one of them: with the
-        // column below `RAW_COUNT` the cell is one of the allocation's, to which `RawColumns`, and
-        // through its borrow this block, has exclusive access.
-        unsafe { self.first.add(self.start_of(COLUMN) + offset).write(value) }
+        // SAFETY: the block has at most the rows that are free, all below the capacity, and `offset` is
+        // one of them: with the column below `RAW_COUNT` the cell is one of the allocation's, to which
+        // `RawColumns`, and through its borrow this block, has exclusive access.
+        unsafe {
+            let cell = self.first.add(self.start_of(COLUMN) + offset);
+            cell.write(value);
+        }
     }
 
-    /// Writes `start`, `start + step`, ... over one column. Up to `RAMP_ROWS - 1` cells behind the
-    /// block get values too; whoever fills those rows overwrites them.
+    /// Writes `start`, `start + 1`, ... over one column. Up to `RAMP_ROWS - 1` cells behind the block
+    /// get values too; whoever fills those rows overwrites them.
     #[inline(always)]
-    pub(super) fn ramp<const COLUMN: usize>(&mut self, start: u32, step: u32) {
+    pub(super) fn ramp<const COLUMN: usize>(&mut self, start: u32) {
         const { assert!(COLUMN < Column::RAW_COUNT) };
         let mut lanes: [u32; RAMP_ROWS] =
-            std::array::from_fn(|lane| start.wrapping_add(step.wrapping_mul(lane as u32)));
+            std::array::from_fn(|lane| start.wrapping_add(lane as u32));
         let mut offset = 0;
         while offset < self.rows {
             // SAFETY: as in `set`; and because a column has `RAMP_ROWS` values more than the
@@ -114,9 +123,21 @@ impl<const STRIDE: usize> RawBlock<'_, STRIDE> {
                 cells.cast::<[u32; RAMP_ROWS]>().write_unaligned(lanes);
             }
             for lane in &mut lanes {
-                *lane = lane.wrapping_add(step.wrapping_mul(RAMP_ROWS as u32));
+                *lane = lane.wrapping_add(RAMP_ROWS as u32);
             }
             offset += RAMP_ROWS;
         }
+    }
+
+    /// Ends the block with its first `rows` rows filled; the next one begins behind them.
+    ///
+    /// # Panics
+    /// If the block has fewer.
+    #[inline(always)]
+    pub(super) fn end(self, rows: usize) {
+        assert!(rows <= self.rows, "rows behind the block");
+        self.columns.free -= rows;
+        // SAFETY: at most as many rows as were free: the next row is at most `capacity`, as in `new`.
+        self.columns.next = unsafe { self.first.add(rows) };
     }
 }

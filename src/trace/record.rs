@@ -2,7 +2,8 @@
 //!
 //! In: the machine's facts through [`Recorder`]. Out: filled raw columns. Which groups of columns
 //! are written is part of the type, so that a sweep pays for what it asks and the loop has no
-//! question in it. `pc_index` and `next_pc` are ramps and are written a block at a time.
+//! question in it. `pc_index` is a ramp in every block; `next_pc` follows from it and is computed when the
+//! pass is over.
 
 use super::chunk::{Chunk, stride_of};
 use super::columns::{Column, ColumnSet};
@@ -47,19 +48,14 @@ const RD_AFTER: usize = Column::RdAfter as usize;
 const MEMORY_ADDRESS: usize = Column::MemoryAddress as usize;
 const MEMORY_BEFORE: usize = Column::MemoryBefore as usize;
 const MEMORY_AFTER: usize = Column::MemoryAfter as usize;
-const NEXT_PC: usize = Column::NextPc as usize;
 
 /// Stride of a chunk of the usual capacity, for which the loop is compiled with it.
 const STRIDE: usize = stride_of(CHUNK_ROWS);
 
 /// Writes retired instructions into a chunk, behind the rows it already has.
 pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
-    columns: RawColumns<'a>,
-    rows: &'a mut usize,
-    /// Row of the open block's first instruction.
-    row: usize,
+    columns: RawColumns<'a, STRIDE>,
     wants_pc_index: bool,
-    wants_next_pc: bool,
 }
 
 impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
@@ -68,88 +64,81 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE
     /// # Panics
     /// If `GROUPS` is not what the chunk's columns need.
     #[must_use]
-    pub fn new(chunk: &'a mut Chunk) -> Self {
+    fn new(chunk: &'a mut Chunk) -> Self {
         let set = chunk.set();
         assert_eq!(
             GROUPS,
             groups_of(set),
             "a recorder for the groups of the chunk's columns"
         );
-        let (rows, columns) = chunk.raw_parts_mut();
-        let row = *rows;
         Self {
-            columns,
-            rows,
-            row,
+            columns: chunk.raw_columns_mut(),
             wants_pc_index: set.contains(Column::PcIndex.id()),
-            wants_next_pc: set.contains(Column::NextPc.id()),
         }
     }
 }
 
-impl<const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'_, GROUPS, STRIDE> {
+impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, GROUPS, STRIDE> {
     type Block<'b>
-        = ChunkBlock<'b, GROUPS, STRIDE>
+        = ChunkBlock<'a, 'b, GROUPS, STRIDE>
     where
         Self: 'b;
+    const PAIRS: bool = STRIDE != 0;
+    const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
 
     #[inline(always)]
-    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'_, GROUPS, STRIDE> {
-        ChunkBlock(self.columns.block(self.row, rows))
-    }
-
-    #[inline(always)]
-    fn end_block(&mut self, pc_index: u32, pc: u32, rows: usize, next_pc: u32) {
-        if rows > 0 {
-            let mut block = self.columns.block::<STRIDE>(self.row, rows);
-            if self.wants_pc_index {
-                block.ramp::<PC_INDEX>(pc_index, 1);
-            }
-            if self.wants_next_pc {
-                block.ramp::<NEXT_PC>(pc.wrapping_add(4), 4);
-                block.set::<NEXT_PC>(rows - 1, next_pc);
-            }
+    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'a, '_, GROUPS, STRIDE> {
+        ChunkBlock {
+            wants_pc_index: self.wants_pc_index,
+            rows: self.columns.block(rows),
         }
-        self.row += rows;
-        *self.rows = self.row;
     }
 }
 
 /// The rows of one block.
-pub struct ChunkBlock<'a, const GROUPS: u8, const STRIDE: usize>(RawBlock<'a, STRIDE>);
+pub struct ChunkBlock<'a, 'b, const GROUPS: u8, const STRIDE: usize> {
+    rows: RawBlock<'a, 'b, STRIDE>,
+    wants_pc_index: bool,
+}
 
-impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, GROUPS, STRIDE> {
-    const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
-
+impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_, GROUPS, STRIDE> {
     #[inline(always)]
     fn rs1(&mut self, offset: usize, value: u32) {
         if GROUPS & GROUP_SOURCES != 0 {
-            self.0.set::<RS1_VALUE>(offset, value);
+            self.rows.set::<RS1_VALUE>(offset, value);
         }
     }
 
     #[inline(always)]
     fn rs2(&mut self, offset: usize, value: u32) {
         if GROUPS & GROUP_SOURCES != 0 {
-            self.0.set::<RS2_VALUE>(offset, value);
+            self.rows.set::<RS2_VALUE>(offset, value);
         }
     }
 
     #[inline(always)]
     fn rd(&mut self, offset: usize, before: u32, after: u32) {
         if GROUPS & GROUP_DESTINATION != 0 {
-            self.0.set::<RD_BEFORE>(offset, before);
-            self.0.set::<RD_AFTER>(offset, after);
+            self.rows.set::<RD_BEFORE>(offset, before);
+            self.rows.set::<RD_AFTER>(offset, after);
         }
     }
 
     #[inline(always)]
     fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32) {
         if GROUPS & GROUP_MEMORY != 0 {
-            self.0.set::<MEMORY_ADDRESS>(offset, address);
-            self.0.set::<MEMORY_BEFORE>(offset, before);
-            self.0.set::<MEMORY_AFTER>(offset, after);
+            self.rows.set::<MEMORY_ADDRESS>(offset, address);
+            self.rows.set::<MEMORY_BEFORE>(offset, before);
+            self.rows.set::<MEMORY_AFTER>(offset, after);
         }
+    }
+
+    #[inline(always)]
+    fn end(mut self, pc_index: u32, rows: usize, _next_pc: u32) {
+        if self.wants_pc_index {
+            self.rows.ramp::<PC_INDEX>(pc_index);
+        }
+        self.rows.end(rows);
     }
 }
 
@@ -163,23 +152,38 @@ pub fn record<M: GuestMemory>(
     budget: usize,
     chunk: &mut Chunk,
 ) -> Stop {
-    let free = chunk.capacity() - chunk.rows();
+    let first = chunk.rows();
+    let free = chunk.capacity() - first;
     assert!(budget <= free, "{budget} rows to record, {free} free");
     macro_rules! advance {
         ($($groups:literal)+) => {
             match groups_of(chunk.set()) {
                 $($groups => {
                     if chunk.stride() == STRIDE {
-                        let mut recorder = ChunkRecorder::<$groups, STRIDE>::new(chunk);
-                        machine.advance(program, budget as u64, &mut recorder, &mut DiscardText)
+                        advance::<M, $groups, STRIDE>(machine, program, budget, chunk)
                     } else {
-                        let mut recorder = ChunkRecorder::<$groups, 0>::new(chunk);
-                        machine.advance(program, budget as u64, &mut recorder, &mut DiscardText)
+                        advance::<M, $groups, 0>(machine, program, budget, chunk)
                     }
                 })+
                 groups => unreachable!("column groups {groups}"),
             }
         };
     }
-    advance!(0 1 2 3 4 5 6 7)
+    let (stop, rows) = advance!(0 1 2 3 4 5 6 7);
+    chunk.append(rows);
+    chunk.follow_pcs(program, first, machine.pc(program));
+    stop
+}
+
+/// Runs with the recorder of some groups and stride. Returns why it stopped, and the rows recorded.
+fn advance<M: GuestMemory, const GROUPS: u8, const STRIDE: usize>(
+    machine: &mut Machine<M>,
+    program: &Program,
+    budget: usize,
+    chunk: &mut Chunk,
+) -> (Stop, usize) {
+    let mut recorder = ChunkRecorder::<GROUPS, STRIDE>::new(chunk);
+    let free = recorder.columns.free();
+    let stop = machine.advance(program, budget as u64, &mut recorder, &mut DiscardText);
+    (stop, free - recorder.columns.free())
 }

@@ -5,9 +5,12 @@
 //! not know chunks, checkpoints or what is done with the facts it reports.
 //!
 //! Work is done a block at a time: length, budget and recorder are settled once per block, so that an
-//! instruction pays for its own work only (PERF.md M-1). A block runs on to the next unconditional
-//! jump and is left early by a branch that is taken. It is cut where the budget ends, which makes
-//! every stop exact.
+//! instruction pays for its own work only (PERF.md M-6a to M-6d). A block runs on to the next
+//! unconditional jump and is left early by a branch that is taken. It is cut where the budget ends,
+//! which makes every stop exact. Within a whole block, ops are dispatched [in pairs](pair) where the
+//! two are one; in a cut block one by one, so that none is half done.
+//!
+//! [pair]: crate::program::pair
 
 use super::alu;
 use super::host::{self, Called, TextSink};
@@ -19,6 +22,7 @@ use crate::isa::{A0, A1, A2, A7};
 use crate::limits::NULL_END;
 use crate::program::Program;
 use crate::program::op::{Kind, Op};
+use crate::program::pair::for_each_pair;
 
 /// Why a block ended before its last instruction retired as usual.
 enum Ended {
@@ -39,24 +43,28 @@ pub fn execute<M: GuestMemory, R: Recorder>(
     recorder: &mut R,
     text: &mut dyn TextSink,
 ) -> Stop {
-    let (ops, lengths) = (program.ops(), program.block_lengths());
+    let lengths = program.block_lengths();
     let start_cycle = machine.cycle;
     let mut left = budget;
     let mut index = machine.index;
     let stop = loop {
-        if left == 0 {
-            break Stop::Budget;
-        }
         let Some(&length) = lengths.get(index as usize) else {
+            if left == 0 {
+                break Stop::Budget;
+            }
             break Stop::Trap(outside(program, index, start_cycle + budget - left));
         };
         let rows = u64::from(length).min(left) as usize;
-        let block = &ops[index as usize..][..rows];
-        let facts = recorder.begin_block(rows);
+        if rows == 0 {
+            break Stop::Budget;
+        }
+        let whole = rows == length as usize;
+        let block = program.block(index, rows, M::PAIRS && R::PAIRS && whole);
+        let mut facts = recorder.begin_block(rows);
         let mut next = index + rows as u32;
-        match run_block(machine, program, block, index, &mut next, facts, text) {
+        match run_block::<M, R>(machine, program, block, index, &mut next, &mut facts, text) {
             Ok(retired) => {
-                recorder.end_block(index, program.pc_of(index), retired, program.pc_of(next));
+                facts.end(index, retired, program.pc_of(next));
                 left -= retired as u64;
                 index = next;
             }
@@ -66,7 +74,7 @@ pub fn execute<M: GuestMemory, R: Recorder>(
                 let retired = offset + usize::from(matches!(ended, Ended::Exit(_)));
                 let stopped = index + retired as u32;
                 let pc = program.pc_of(stopped);
-                recorder.end_block(index, program.pc_of(index), retired, pc);
+                facts.end(index, retired, pc);
                 left -= retired as u64;
                 index = stopped;
                 break match ended {
@@ -109,17 +117,17 @@ fn refused(address: u32, width: u32, misaligned: TrapKind) -> Ended {
     Ended::Fault(kind, Some(address))
 }
 
-/// Executes the ops of one block, `index` the first one's, until a branch is taken or they end. Sets
-/// `next` where control goes elsewhere than behind the block. Returns how many ops have retired, or
-/// the offset of the op that ended the run.
+/// Executes the ops of one block, which has at least one and of which `index` is the first one's, until
+/// a branch is taken or they end. Sets `next` where control goes elsewhere than behind the block. Returns
+/// how many ops have retired, or the offset of the op that ended the run.
 #[inline(always)]
-fn run_block<M: GuestMemory, B: BlockRecorder>(
+fn run_block<M: GuestMemory, R: Recorder>(
     machine: &mut Machine<M>,
     program: &Program,
     block: &[Op],
     index: u32,
     next: &mut u32,
-    mut recorder: B,
+    recorder: &mut R::Block<'_>,
     text: &mut dyn TextSink,
 ) -> Result<usize, (usize, Ended)> {
     let Machine {
@@ -129,73 +137,70 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
         tohost,
         ..
     } = machine;
-    // Jumps and whatever else needs its own address stand last in their block: one place serves all.
-    let end = index + block.len() as u32;
     // One counter for ops and rows: whatever else counted along would cost a register.
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "the counter is what rows are recorded under"
-    )]
-    for offset in 0..block.len() {
-        let op = block[offset];
-        let (rd, rs1, rs2) = (usize::from(op.rd), usize::from(op.rs1), usize::from(op.rs2));
-        let imm = op.imm;
+    let mut at = 0;
+    while at < block.len() {
+        // A reference: each step then reads the operands it has, straight from the table.
+        let op = &block[at];
 
         macro_rules! read_rs1 {
-            () => {{
-                let value = registers[rs1];
-                recorder.rs1(offset, value);
+            ($op:ident) => {{
+                let value = registers[usize::from($op.rs1)];
+                recorder.rs1(at, value);
                 value
             }};
         }
         macro_rules! read_rs2 {
-            () => {{
-                let value = registers[rs2];
-                recorder.rs2(offset, value);
+            ($op:ident) => {{
+                let value = registers[usize::from($op.rs2)];
+                recorder.rs2(at, value);
                 value
             }};
         }
         macro_rules! write_rd {
-            ($value:expr) => {{
-                let value: u32 = $value;
-                recorder.rd(offset, registers[rd], value);
+            ($op:ident, $value:expr) => {{
+                let (value, rd): (u32, _) = ($value, usize::from($op.rd));
+                recorder.rd(at, registers[rd], value);
                 registers[rd] = value;
             }};
         }
         macro_rules! register {
-            ($compute:expr) => {{
-                let (a, b) = (read_rs1!(), read_rs2!());
-                write_rd!($compute(a, b))
+            ($op:ident, $compute:expr) => {{
+                let (a, b) = (read_rs1!($op), read_rs2!($op));
+                write_rd!($op, $compute(a, b))
             }};
         }
         macro_rules! immediate {
-            ($compute:expr) => {{
-                let a = read_rs1!();
-                write_rd!($compute(a, imm))
+            ($op:ident, $compute:expr) => {{
+                let a = read_rs1!($op);
+                write_rd!($op, $compute(a, $op.imm))
             }};
         }
         macro_rules! load {
-            ($load:ident, $width:literal, |$value:ident| $finish:expr) => {{
-                let address = registers[rs1].wrapping_add(imm);
+            ($op:ident, $load:ident, $width:literal, |$value:ident| $finish:expr) => {{
+                let base = registers[usize::from($op.rs1)];
+                let address = base.wrapping_add($op.imm);
                 if !address.is_multiple_of($width) || address < NULL_END {
                     let misaligned = TrapKind::MisalignedLoad { width: $width };
-                    return Err((offset, refused(address, $width, misaligned)));
+                    return Err((at, refused(address, $width, misaligned)));
                 }
-                recorder.rs1(offset, registers[rs1]);
+                recorder.rs1(at, base);
                 let $value = memory.$load(address);
-                if B::MEMORY {
+                if R::MEMORY {
                     let word = memory.load_u32(address & !3);
-                    recorder.memory(offset, address, word, word);
+                    recorder.memory(at, address, word, word);
                 }
                 $finish
             }};
         }
         macro_rules! store {
-            ($store:ident, $width:literal, $cast:ty) => {{
-                let (address, value) = (registers[rs1].wrapping_add(imm), registers[rs2]);
+            ($op:ident, $store:ident, $width:literal, $cast:ty) => {{
+                let base = registers[usize::from($op.rs1)];
+                let value = registers[usize::from($op.rs2)];
+                let address = base.wrapping_add($op.imm);
                 if !address.is_multiple_of($width) {
                     let misaligned = TrapKind::MisalignedStore { width: $width };
-                    return Err((offset, Ended::Fault(misaligned, Some(address))));
+                    return Err((at, Ended::Fault(misaligned, Some(address))));
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
@@ -203,145 +208,278 @@ fn run_block<M: GuestMemory, B: BlockRecorder>(
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }
-                        Err(kind) => return Err((offset, Ended::Fault(kind, Some(address)))),
+                        Err(kind) => return Err((at, Ended::Fault(kind, Some(address)))),
                     }
                 }
-                recorder.rs1(offset, registers[rs1]);
-                recorder.rs2(offset, value);
-                if B::MEMORY {
+                recorder.rs1(at, base);
+                recorder.rs2(at, value);
+                if R::MEMORY {
                     let before = memory.load_u32(address & !3);
                     memory.$store(address, value as $cast);
-                    recorder.memory(offset, address, before, memory.load_u32(address & !3));
+                    recorder.memory(at, address, before, memory.load_u32(address & !3));
                 } else {
                     memory.$store(address, value as $cast);
                 }
                 // The page of the tohost word is never ready, so that plain stores don't ask this.
                 if $width == 4 && !ready && *tohost == Some(address) && value & 1 == 1 {
-                    return Err((offset, Ended::Exit(value >> 1)));
+                    return Err((at, Ended::Exit(value >> 1)));
                 }
             }};
         }
         macro_rules! branch {
-            ($taken:expr) => {{
-                let (a, b) = (read_rs1!(), read_rs2!());
+            ($op:ident, $taken:expr) => {{
+                let (a, b) = (read_rs1!($op), read_rs2!($op));
                 if $taken(a, b) {
-                    *next = imm;
-                    return Ok(offset + 1);
+                    *next = $op.imm;
+                    return Ok(at + 1);
                 }
             }};
         }
-
-        match op.kind {
-            Kind::Discard => {
-                read_rs1!();
-                read_rs2!();
-            }
-            Kind::Constant => write_rd!(imm),
-            Kind::Add => register!(u32::wrapping_add),
-            Kind::Sub => register!(u32::wrapping_sub),
-            Kind::Sll => register!(u32::wrapping_shl),
-            Kind::Slt => register!(alu::slt),
-            Kind::Sltu => register!(alu::sltu),
-            Kind::Xor => register!(|a, b| a ^ b),
-            Kind::Srl => register!(u32::wrapping_shr),
-            Kind::Sra => register!(alu::sra),
-            Kind::Or => register!(|a, b| a | b),
-            Kind::And => register!(|a, b| a & b),
-            Kind::Mul => register!(u32::wrapping_mul),
-            Kind::Mulh => register!(alu::mulh),
-            Kind::Mulhsu => register!(alu::mulhsu),
-            Kind::Mulhu => register!(alu::mulhu),
-            Kind::Div => register!(alu::div),
-            Kind::Divu => register!(alu::divu),
-            Kind::Rem => register!(alu::rem),
-            Kind::Remu => register!(alu::remu),
-            Kind::Addi => immediate!(u32::wrapping_add),
-            Kind::Slti => immediate!(alu::slt),
-            Kind::Sltiu => immediate!(alu::sltu),
-            Kind::Xori => immediate!(|a, b| a ^ b),
-            Kind::Ori => immediate!(|a, b| a | b),
-            Kind::Andi => immediate!(|a, b| a & b),
-            Kind::Slli => immediate!(u32::wrapping_shl),
-            Kind::Srli => immediate!(u32::wrapping_shr),
-            Kind::Srai => immediate!(alu::sra),
-            Kind::Lb => load!(load_u8, 1, |value| write_rd!(value as i8 as u32)),
-            Kind::Lh => load!(load_u16, 2, |value| write_rd!(value as i16 as u32)),
-            Kind::Lw => load!(load_u32, 4, |value| write_rd!(value)),
-            Kind::Lbu => load!(load_u8, 1, |value| write_rd!(u32::from(value))),
-            Kind::Lhu => load!(load_u16, 2, |value| write_rd!(u32::from(value))),
-            Kind::LoadDiscard => match op.rs2 {
-                0 => load!(load_u8, 1, |_value| {}),
-                1 => load!(load_u16, 2, |_value| {}),
-                _ => load!(load_u32, 4, |_value| {}),
-            },
-            Kind::Sb => store!(store_u8, 1, u8),
-            Kind::Sh => store!(store_u16, 2, u16),
-            Kind::Sw => store!(store_u32, 4, u32),
-            Kind::Beq => branch!(|a, b| a == b),
-            Kind::Bne => branch!(|a, b| a != b),
-            Kind::Blt => branch!(|a, b| (a as i32) < b as i32),
-            Kind::Bge => branch!(|a, b| a as i32 >= b as i32),
-            Kind::Bltu => branch!(|a, b| a < b),
-            Kind::Bgeu => branch!(|a, b| a >= b),
-            Kind::BranchMisaligned => {
-                let (a, b) = (read_rs1!(), read_rs2!());
-                if alu::taken(op.rd, a, b) {
-                    return Err((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
-                }
-            }
-            Kind::Jump => *next = imm,
-            Kind::JumpLink => {
-                write_rd!(program.text_base().wrapping_add(4 * end));
-                *next = imm;
-            }
-            Kind::JumpMisaligned => {
-                return Err((offset, Ended::Fault(TrapKind::MisalignedFetch, Some(imm))));
-            }
-            Kind::JumpRegister | Kind::JumpRegisterLink => {
-                let target = registers[rs1].wrapping_add(imm) & !1;
-                if target & 2 != 0 {
-                    return Err((
-                        offset,
-                        Ended::Fault(TrapKind::MisalignedFetch, Some(target)),
-                    ));
-                }
-                read_rs1!();
-                if op.kind == Kind::JumpRegisterLink {
-                    write_rd!(program.text_base().wrapping_add(4 * end));
-                }
-                *next = program.index_of(target);
-            }
-            Kind::Ecall => {
-                let called = ecall(machine, text);
-                let registers = &mut machine.registers;
-                let before = registers[usize::from(A0)];
-                let (after, exit) = match called {
-                    Ok(Called::Return(value)) => (value, None),
-                    Ok(Called::Exit(code)) => (before, Some(code)),
-                    Err((kind, address)) => return Err((offset, Ended::Fault(kind, address))),
-                };
-                recorder.rs1(offset, registers[usize::from(A7)]);
-                recorder.rs2(offset, registers[usize::from(A2)]);
-                recorder.rd(offset, before, after);
-                registers[usize::from(A0)] = after;
-                // An ecall is the last op of its block: nothing is left to run here.
-                return match exit {
-                    Some(code) => Err((offset, Ended::Exit(code))),
-                    None => Ok(offset + 1),
-                };
-            }
-            Kind::Ebreak => return Err((offset, Ended::Fault(TrapKind::Breakpoint, None))),
-            Kind::Illegal => {
-                let kind = TrapKind::IllegalInstruction { word: imm };
-                return Err((offset, Ended::Fault(kind, None)));
-            }
-            Kind::Outside => {
-                let pc = program.text_base().wrapping_add(4 * (end - 1));
-                return Err((offset, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
-            }
+        macro_rules! link {
+            ($op:ident) => {{
+                // Opaque, or every block would compute it at its start.
+                let next = std::hint::black_box(index + at as u32) + 1;
+                write_rd!($op, program.pc_of(next))
+            }};
         }
+        macro_rules! jump_register {
+            ($op:ident, $link:expr) => {{
+                let target = registers[usize::from($op.rs1)].wrapping_add($op.imm) & !1;
+                if target & 2 != 0 {
+                    return Err((at, Ended::Fault(TrapKind::MisalignedFetch, Some(target))));
+                }
+                read_rs1!($op);
+                $link;
+                *next = program.index_of(target);
+                return Ok(at + 1);
+            }};
+        }
+        // What each op does, where it may be one of a pair.
+        macro_rules! step {
+            (Constant $op:ident) => {
+                write_rd!($op, $op.imm)
+            };
+            (Add $op:ident) => {
+                register!($op, u32::wrapping_add)
+            };
+            (Sub $op:ident) => {
+                register!($op, u32::wrapping_sub)
+            };
+            (Sll $op:ident) => {
+                register!($op, u32::wrapping_shl)
+            };
+            (Slt $op:ident) => {
+                register!($op, alu::slt)
+            };
+            (Sltu $op:ident) => {
+                register!($op, alu::sltu)
+            };
+            (Xor $op:ident) => {
+                register!($op, |a, b| a ^ b)
+            };
+            (Srl $op:ident) => {
+                register!($op, u32::wrapping_shr)
+            };
+            (Sra $op:ident) => {
+                register!($op, alu::sra)
+            };
+            (Or $op:ident) => {
+                register!($op, |a, b| a | b)
+            };
+            (And $op:ident) => {
+                register!($op, |a, b| a & b)
+            };
+            (Mul $op:ident) => {
+                register!($op, u32::wrapping_mul)
+            };
+            (Mulh $op:ident) => {
+                register!($op, alu::mulh)
+            };
+            (Mulhsu $op:ident) => {
+                register!($op, alu::mulhsu)
+            };
+            (Mulhu $op:ident) => {
+                register!($op, alu::mulhu)
+            };
+            (Div $op:ident) => {
+                register!($op, alu::div)
+            };
+            (Divu $op:ident) => {
+                register!($op, alu::divu)
+            };
+            (Rem $op:ident) => {
+                register!($op, alu::rem)
+            };
+            (Remu $op:ident) => {
+                register!($op, alu::remu)
+            };
+            (Addi $op:ident) => {
+                immediate!($op, u32::wrapping_add)
+            };
+            (Slti $op:ident) => {
+                immediate!($op, alu::slt)
+            };
+            (Sltiu $op:ident) => {
+                immediate!($op, alu::sltu)
+            };
+            (Xori $op:ident) => {
+                immediate!($op, |a, b| a ^ b)
+            };
+            (Ori $op:ident) => {
+                immediate!($op, |a, b| a | b)
+            };
+            (Andi $op:ident) => {
+                immediate!($op, |a, b| a & b)
+            };
+            (Slli $op:ident) => {
+                immediate!($op, u32::wrapping_shl)
+            };
+            (Srli $op:ident) => {
+                immediate!($op, u32::wrapping_shr)
+            };
+            (Srai $op:ident) => {
+                immediate!($op, alu::sra)
+            };
+            (Lb $op:ident) => {
+                load!($op, load_u8, 1, |value| write_rd!($op, value as i8 as u32))
+            };
+            (Lh $op:ident) => {
+                load!($op, load_u16, 2, |value| write_rd!(
+                    $op,
+                    value as i16 as u32
+                ))
+            };
+            (Lw $op:ident) => {
+                load!($op, load_u32, 4, |value| write_rd!($op, value))
+            };
+            (Lbu $op:ident) => {
+                load!($op, load_u8, 1, |value| write_rd!($op, u32::from(value)))
+            };
+            (Lhu $op:ident) => {
+                load!($op, load_u16, 2, |value| write_rd!($op, u32::from(value)))
+            };
+            (Sb $op:ident) => {
+                store!($op, store_u8, 1, u8)
+            };
+            (Sh $op:ident) => {
+                store!($op, store_u16, 2, u16)
+            };
+            (Sw $op:ident) => {
+                store!($op, store_u32, 4, u32)
+            };
+            (Beq $op:ident) => {
+                branch!($op, |a, b| a == b)
+            };
+            (Bne $op:ident) => {
+                branch!($op, |a, b| a != b)
+            };
+            (Blt $op:ident) => {
+                branch!($op, |a, b| (a as i32) < b as i32)
+            };
+            (Bge $op:ident) => {
+                branch!($op, |a, b| a as i32 >= b as i32)
+            };
+            (Bltu $op:ident) => {
+                branch!($op, |a, b| a < b)
+            };
+            (Bgeu $op:ident) => {
+                branch!($op, |a, b| a >= b)
+            };
+            (Jump $op:ident) => {{
+                *next = $op.imm;
+                return Ok(at + 1);
+            }};
+            (JumpLink $op:ident) => {{
+                link!($op);
+                *next = $op.imm;
+                return Ok(at + 1);
+            }};
+            (JumpRegister $op:ident) => {
+                jump_register!($op, ())
+            };
+            (JumpRegisterLink $op:ident) => {
+                jump_register!($op, link!($op))
+            };
+        }
+        // The names twice, or the match could not have an arm for each.
+        macro_rules! dispatch {
+            ($($single:ident)+; $($first:ident { $($pair:ident: $second:ident),+ })+) => {
+                match op.kind {
+                    $(Kind::$single => step!($single op),)+
+                    $($(Kind::$pair => {
+                        if !(M::PAIRS && R::PAIRS) {
+                            unreachable!("ops one by one");
+                        }
+                        step!($first op);
+                        at += 1;
+                        let second = &block[at];
+                        step!($second second);
+                    })+)+
+                    Kind::Discard => {
+                        read_rs1!(op);
+                        read_rs2!(op);
+                    }
+                    Kind::LoadDiscard => match op.rs2 {
+                        0 => load!(op, load_u8, 1, |_value| {}),
+                        1 => load!(op, load_u16, 2, |_value| {}),
+                        _ => load!(op, load_u32, 4, |_value| {}),
+                    },
+                    Kind::BranchMisaligned => {
+                        let (a, b) = (read_rs1!(op), read_rs2!(op));
+                        if alu::taken(op.rd, a, b) {
+                            let fault = Ended::Fault(TrapKind::MisalignedFetch, Some(op.imm));
+                            return Err((at, fault));
+                        }
+                    }
+                    Kind::JumpMisaligned => {
+                        return Err((at, Ended::Fault(TrapKind::MisalignedFetch, Some(op.imm))));
+                    }
+                    Kind::Ecall => {
+                        let called = ecall(machine, text);
+                        let registers = &mut machine.registers;
+                        let before = registers[usize::from(A0)];
+                        let (after, exit) = match called {
+                            Ok(Called::Return(value)) => (value, None),
+                            Ok(Called::Exit(code)) => (before, Some(code)),
+                            Err((kind, address)) => return Err((at, Ended::Fault(kind, address))),
+                        };
+                        recorder.rs1(at, registers[usize::from(A7)]);
+                        recorder.rs2(at, registers[usize::from(A2)]);
+                        recorder.rd(at, before, after);
+                        registers[usize::from(A0)] = after;
+                        // An ecall is the last op of its block: nothing is left to run here.
+                        return match exit {
+                            Some(code) => Err((at, Ended::Exit(code))),
+                            None => Ok(at + 1),
+                        };
+                    }
+                    Kind::Ebreak => return Err((at, Ended::Fault(TrapKind::Breakpoint, None))),
+                    Kind::Illegal => {
+                        let kind = TrapKind::IllegalInstruction { word: op.imm };
+                        return Err((at, Ended::Fault(kind, None)));
+                    }
+                    Kind::Outside => {
+                        let pc = program.pc_of(index + at as u32);
+                        return Err((at, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
+                    }
+                }
+            };
+        }
+        macro_rules! with_singles {
+            ($($pairs:tt)+) => {
+                dispatch! {
+                    Constant Add Sub Sll Slt Sltu Xor Srl Sra Or And
+                    Mul Mulh Mulhsu Mulhu Div Divu Rem Remu
+                    Addi Slti Sltiu Xori Ori Andi Slli Srli Srai Lb Lh Lw Lbu Lhu Sb Sh Sw
+                    Beq Bne Blt Bge Bltu Bgeu Jump JumpLink JumpRegister JumpRegisterLink;
+                    $($pairs)+
+                }
+            };
+        }
+        for_each_pair!(with_singles);
+        at += 1;
     }
-    Ok(block.len())
+    Ok(at)
 }
 
 /// Carries out a host call with the machine's registers.

@@ -38,6 +38,9 @@ impl fmt::Display for MemoryKind {
 
 /// Guest memory. Addresses given to `load_*` and `store_*` are multiples of the access's width.
 pub trait GuestMemory: Send + Sized {
+    /// Whether an access is so cheap that [dispatching in pairs](crate::vm::Recorder::PAIRS) is worth
+    /// its code.
+    const PAIRS: bool;
     /// An empty memory: every byte zero.
     ///
     /// # Errors

@@ -54,6 +54,8 @@ impl PagedMemory {
 }
 
 impl GuestMemory for PagedMemory {
+    const PAIRS: bool = false;
+
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             groups: vec![None; PAGE_COUNT / GROUP_PAGES],

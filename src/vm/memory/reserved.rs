@@ -53,6 +53,8 @@ impl ReservedMemory {
 }
 
 impl GuestMemory for ReservedMemory {
+    const PAIRS: bool = true;
+
     fn new() -> std::io::Result<Self> {
         let map = MmapOptions::new()
             .len(SPACE_BYTES)
