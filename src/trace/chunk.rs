@@ -78,8 +78,8 @@ impl Chunk {
 
     /// Empties the chunk for rows from `first_row` on, of the columns in `set`.
     ///
-    /// Columns whose cells an instruction may leave out are zeroed here, a vector at a time, so
-    /// that recording stores only what an instruction has.
+    /// The columns of memory accesses, which most instructions leave out, are zeroed here, a vector at a
+    /// time; in the others every instruction stores its own zeros (PERF.md M-6h).
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
         // Static columns are gathered by pc_index, and next_pc follows from it.
@@ -90,13 +90,14 @@ impl Chunk {
         {
             self.set = set.with(Column::PcIndex.id());
         }
-        for column in Column::RAW
-            .iter()
-            .filter(|column| set.contains(column.id()))
-        {
-            if !matches!(column, Column::PcIndex | Column::NextPc) {
+        for column in [
+            Column::MemoryAddress,
+            Column::MemoryBefore,
+            Column::MemoryAfter,
+        ] {
+            if set.contains(column.id()) {
                 let capacity = self.capacity;
-                self.column_mut(*column)[..capacity].fill(0);
+                self.column_mut(column)[..capacity].fill(0);
             }
         }
     }

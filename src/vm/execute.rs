@@ -173,6 +173,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! immediate {
             ($op:ident, $compute:expr) => {{
                 let a = read_rs1!($op);
+                recorder.rs2(at, 0);
                 write_rd!($op, $compute(a, $op.imm))
             }};
         }
@@ -185,6 +186,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     return Err((at, refused(address, $width, misaligned)));
                 }
                 recorder.rs1(at, base);
+                recorder.rs2(at, 0);
                 let $value = memory.$load(address);
                 if R::MEMORY {
                     let word = memory.load_u32(address & !3);
@@ -213,6 +215,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 }
                 recorder.rs1(at, base);
                 recorder.rs2(at, value);
+                recorder.rd(at, 0, 0);
                 if R::MEMORY {
                     let before = memory.load_u32(address & !3);
                     memory.$store(address, value as $cast);
@@ -229,6 +232,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! branch {
             ($op:ident, $taken:expr) => {{
                 let (a, b) = (read_rs1!($op), read_rs2!($op));
+                recorder.rd(at, 0, 0);
                 if $taken(a, b) {
                     *next = $op.imm;
                     return Ok(at + 1);
@@ -249,6 +253,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     return Err((at, Ended::Fault(TrapKind::MisalignedFetch, Some(target))));
                 }
                 read_rs1!($op);
+                recorder.rs2(at, 0);
                 $link;
                 *next = program.index_of(target);
                 return Ok(at + 1);
@@ -256,9 +261,11 @@ fn run_block<M: GuestMemory, R: Recorder>(
         }
         // What each op does, where it may be one of a pair.
         macro_rules! step {
-            (Constant $op:ident) => {
+            (Constant $op:ident) => {{
+                recorder.rs1(at, 0);
+                recorder.rs2(at, 0);
                 write_rd!($op, $op.imm)
-            };
+            }};
             (Add $op:ident) => {
                 register!($op, u32::wrapping_add)
             };
@@ -386,16 +393,21 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 branch!($op, |a, b| a >= b)
             };
             (Jump $op:ident) => {{
+                recorder.rs1(at, 0);
+                recorder.rs2(at, 0);
+                recorder.rd(at, 0, 0);
                 *next = $op.imm;
                 return Ok(at + 1);
             }};
             (JumpLink $op:ident) => {{
+                recorder.rs1(at, 0);
+                recorder.rs2(at, 0);
                 link!($op);
                 *next = $op.imm;
                 return Ok(at + 1);
             }};
             (JumpRegister $op:ident) => {
-                jump_register!($op, ())
+                jump_register!($op, recorder.rd(at, 0, 0))
             };
             (JumpRegisterLink $op:ident) => {
                 jump_register!($op, link!($op))
@@ -418,14 +430,16 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     Kind::Discard => {
                         read_rs1!(op);
                         read_rs2!(op);
+                        recorder.rd(at, 0, 0);
                     }
                     Kind::LoadDiscard => match op.rs2 {
-                        0 => load!(op, load_u8, 1, |_value| {}),
-                        1 => load!(op, load_u16, 2, |_value| {}),
-                        _ => load!(op, load_u32, 4, |_value| {}),
+                        0 => load!(op, load_u8, 1, |_value| recorder.rd(at, 0, 0)),
+                        1 => load!(op, load_u16, 2, |_value| recorder.rd(at, 0, 0)),
+                        _ => load!(op, load_u32, 4, |_value| recorder.rd(at, 0, 0)),
                     },
                     Kind::BranchMisaligned => {
                         let (a, b) = (read_rs1!(op), read_rs2!(op));
+                        recorder.rd(at, 0, 0);
                         if alu::taken(op.rd, a, b) {
                             let fault = Ended::Fault(TrapKind::MisalignedFetch, Some(op.imm));
                             return Err((at, fault));

@@ -18,17 +18,18 @@ pub trait Recorder {
     fn begin_block(&mut self, rows: usize) -> Self::Block<'_>;
 }
 
-/// Receives the facts of one block's instructions, under their offsets in it, which ascend. An
-/// instruction without some fact (no rs1, no memory access) does not report it.
+/// Receives the facts of one block's instructions, under their offsets in it, which ascend. Every
+/// instruction that retires reports its sources and its destination, zeros where it has none; one that
+/// accesses no memory does not report that.
 ///
 /// Facts reported for an instruction that then faults are not retired: [`end`](BlockRecorder::end)
 /// says how many are.
 pub trait BlockRecorder {
-    /// Value of the first source register.
+    /// Value of the first source register, or 0.
     fn rs1(&mut self, offset: usize, value: u32);
-    /// Value of the second source register.
+    /// Value of the second source register, or 0.
     fn rs2(&mut self, offset: usize, value: u32);
-    /// Destination register before and after.
+    /// Destination register before and after, or zeros.
     fn rd(&mut self, offset: usize, before: u32, after: u32);
     /// Byte address of an access, and the aligned word there before and after.
     fn memory(&mut self, offset: usize, address: u32, before: u32, after: u32);
