@@ -12,8 +12,8 @@ use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group,
 use guests::{ALL, Guest};
 use tracelane::Program;
 use tracelane::checkpoint::{
-    CheckpointFile, CheckpointSink, CheckpointSource, CheckpointWriter, MemoryStore, WrittenDigest,
-    WrittenPage,
+    CheckpointFile, CheckpointSink, CheckpointSource, CheckpointWriter, MemoryStore, PageContent,
+    WrittenDigest, WrittenPage,
 };
 use tracelane::limits::PAGE_BYTES;
 use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass, replay_rows};
@@ -81,7 +81,7 @@ fn image(program: &Program, input: &[u8], pass: &FastPass<'_>) -> CheckpointFile
             written.extend((0..).zip(&pages).map(|(page, bytes)| WrittenPage {
                 page_index: FIRST_PAGE + page,
                 digest: *blake3::hash(bytes).as_bytes(),
-                bytes: Some(bytes),
+                content: Some(PageContent::Bytes(bytes)),
             }));
         }
         let mut state = store.state(index);

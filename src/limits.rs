@@ -66,6 +66,10 @@ pub const INTERVAL_CYCLES_MIN: u64 = 1 << 12;
 /// Cycles after which a run is stopped unless the caller says otherwise.
 pub const CYCLES_MAX: u64 = 1 << 32;
 
+/// Most cycles of any run, and most bytes of its text: sums with one more interval or text stay below
+/// 2^64.
+pub const RUN_CYCLES_MAX: u64 = 1 << 63;
+
 /// Guest memory after which a run is stopped unless the caller says otherwise.
 pub const MEMORY_BYTES_MAX: u64 = 1 << 30;
 
@@ -81,5 +85,6 @@ const _: () = assert!(
 );
 const _: () = assert!(OUTPUT_BASE as u64 + REGION_BYTES as u64 <= 0x8000_0000);
 const _: () = assert!(CHUNK_ROWS <= CHUNK_ROWS_MAX && CHUNK_ROWS.is_power_of_two());
+const _: () = assert!(CYCLES_MAX <= RUN_CYCLES_MAX);
 const _: () = assert!(INTERVAL_CYCLES.is_multiple_of(CHUNK_ROWS as u64));
 const _: () = assert!(INTERVAL_CYCLES.is_multiple_of(INTERVAL_CYCLES_MIN));

@@ -1,19 +1,24 @@
 //! How large a checkpoint file is, is the user's choice: thinned files are those of wider intervals,
 //! and a byte budget is kept by the shortest interval that keeps it.
 
+#[path = "support/encode.rs"]
+mod encode;
+#[path = "support/flipping.rs"]
+mod flipping;
 #[path = "support/guests.rs"]
 mod guests;
 #[path = "support/recorded.rs"]
 mod recorded;
 
+use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroU64;
 use std::path::Path;
 
 use recorded::{Recorded, SMALL, all_columns};
 use tracelane::checkpoint::{
-    CheckpointFile, CheckpointSource, CheckpointWriter, StoreError, partial_path, thin,
-    thinned_identity,
+    CheckpointFile, CheckpointSource, CheckpointWriter, PageContent, StoreError, partial_path,
+    thin, thinned_identity,
 };
 use tracelane::limits::INTERVAL_CYCLES_MIN;
 use tracelane::replay::{
@@ -46,8 +51,9 @@ fn thinned(source: &CheckpointFile, every: u64, path: &Path) -> CheckpointFile {
 fn a_thinned_file_is_that_of_the_wider_interval() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    for (name, input) in SMALL {
-        let recorded = Recorded::new(name, input);
+    let flipping = Recorded::of("flipping", &flipping::flipping(120), b"");
+    let small = SMALL.map(|(name, input)| (name, Recorded::new(name, input)));
+    for (name, recorded) in small.into_iter().chain([("flipping", flipping)]) {
         let source = write(&recorded, &at("source"), 16);
         for every in [1, 2, 3, 7, 64, 1 << 20] {
             let thin = thinned(&source, every, &at("thin"));
@@ -63,6 +69,45 @@ fn a_thinned_file_is_that_of_the_wider_interval() {
             let replayed = replay_rows(&run, &options, rows, all_columns(), &mut |_| {});
             replayed.expect("every boundary fits");
         }
+    }
+}
+
+#[test]
+fn no_page_is_stored_that_the_program_or_the_file_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorded = Recorded::of("flipping", &flipping::flipping(400), b"");
+    for interval in [5, 10, 35] {
+        let path = folder.path().join("file");
+        let file = write(&recorded, &path, interval);
+        let mut stored: HashMap<u32, Vec<[u8; 32]>> = HashMap::new();
+        let mut kinds = [0; 4];
+        for index in 0..file.count() {
+            file.for_each_changed_page(index, &mut |page| match page.content {
+                PageContent::Image => kinds[0] += 1,
+                PageContent::Zero => kinds[1] += 1,
+                PageContent::Bytes(bytes) => {
+                    assert!(bytes.iter().any(|&byte| byte != 0), "zeros");
+                    let digest = *blake3::hash(bytes).as_bytes();
+                    let before = stored.entry(page.page_index).or_default();
+                    kinds[2 + usize::from(before.last() != Some(&digest))] += 1;
+                    if before.last() != Some(&digest) {
+                        before.push(digest);
+                    }
+                }
+            });
+        }
+        assert!(
+            kinds.iter().all(|&count| count > 3),
+            "all kinds occur: {kinds:?}"
+        );
+        // A header, 12 KiB more at the most, and what is stored: one page a digest that is new.
+        let heads = (file.count() * 4096) as u64;
+        let pages = file.file_bytes() - heads - 3 * 4096;
+        let new: usize = stored.values().map(Vec::len).sum();
+        assert!(
+            pages <= (new * 4096) as u64,
+            "{pages} bytes for {new} pages"
+        );
     }
 }
 

@@ -13,9 +13,9 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use recorded::{Recorded, SMALL, all_columns};
 use tracelane::checkpoint::{
-    CheckpointSource, CheckpointState, MemoryStore, RunIdentity, RunSummary, WrittenPage,
+    ChangedPage, CheckpointSource, CheckpointState, MemoryStore, PageContent, RunIdentity,
+    RunSummary,
 };
-use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{ReplayError, ReplayOptions, Run, replay_rows};
 use tracelane::trace::columns::{Column, ColumnSet};
@@ -254,15 +254,17 @@ impl CheckpointSource for Tampered<'_> {
         }
         state
     }
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         self.store.for_each_page(index, visit);
     }
     fn changed_pages(&self, index: usize) -> usize {
         self.store.changed_pages(index)
     }
-
-    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
-        self.store.for_each_stored_page(index, visit);
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>)) {
+        self.store.for_each_changed_page(index, visit);
+    }
+    fn images(&self) -> &[(u32, [u8; 32])] {
+        self.store.images()
     }
 }
 

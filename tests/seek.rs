@@ -11,7 +11,8 @@ mod spec;
 use recorded::{Recorded, SMALL};
 use spec::{Spec, Step};
 use tracelane::checkpoint::{
-    CheckpointSink, CheckpointSource, CheckpointState, MemoryStore, RunSummary, WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointState, MemoryStore, PageContent, RunSummary,
+    WrittenPage,
 };
 use tracelane::limits::{INPUT_BASE, OUTPUT_BASE, REGION_HEADER_BYTES};
 use tracelane::replay::{ReplayError, ReplayOptions, Run, seek};
@@ -140,14 +141,16 @@ fn tampered(store: &MemoryStore, index: usize, tamper: fn(&mut CheckpointState))
             tamper(&mut state);
         }
         let mut pages = Vec::new();
-        store.for_each_stored_page(checkpoint, &mut |page| {
-            let bytes = *page.bytes.expect("a stored page");
-            pages.push((page.page_index, page.digest, bytes));
+        store.for_each_changed_page(checkpoint, &mut |page| {
+            let PageContent::Bytes(bytes) = page.content else {
+                panic!("a page that the program has already")
+            };
+            pages.push((page.page_index, page.digest, *bytes));
         });
         let mut written = pages.iter().map(|(page_index, digest, bytes)| WrittenPage {
             page_index: *page_index,
             digest: *digest,
-            bytes: Some(bytes),
+            content: Some(PageContent::Bytes(bytes)),
         });
         copy.append(&state, &mut written).expect("memory");
     }

@@ -59,6 +59,24 @@ pub enum StoreError {
         /// What does not fit.
         what: &'static str,
     },
+    /// The file is another than it was when it was opened.
+    #[error("{} was changed while it was read; make it again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The checkpoints are finished, or could not be stored.
+    #[error("checkpoints of {} take no more: they are finished, or an operation before failed", path.display())]
+    Closed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A writer that was interrupted has left work, which would be lost.
+    #[error("{} was left by an interrupted run; go on with it by `tracelane checkpoint --resume`, or remove it", path.display())]
+    Left {
+        /// The partial file.
+        path: PathBuf,
+    },
     /// What a killed writer left is of another program, input or interval.
     #[error("{} was left by a run of another program, input or interval (its interval: {interval}); resume that one, or leave --resume out to begin again", path.display())]
     OtherRun {
@@ -87,7 +105,12 @@ impl StoreError {
     pub fn is_rejection(&self) -> bool {
         !matches!(
             self,
-            Self::Io { .. } | Self::Locked { .. } | Self::OtherRun { .. } | Self::Budget { .. }
+            Self::Io { .. }
+                | Self::Locked { .. }
+                | Self::Closed { .. }
+                | Self::Left { .. }
+                | Self::OtherRun { .. }
+                | Self::Budget { .. }
         )
     }
 

@@ -2,18 +2,26 @@
 //!
 //! In: a path. Out: [`CheckpointFile`], a [`CheckpointSource`] over the mapped bytes. Every length
 //! is checked before it is used, every byte is covered by a digest or must be zero
-//! ([`walk`](super::walk)); what is left is a file whose writer meant every word of it.
+//! ([`walk`](super::walk)); what is left is a file whose writer meant every word of it. A file that
+//! changes after that is found out by its length, its time and its records' digests, and never read
+//! beyond its length.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use bytemuck::{cast_slice, from_bytes};
 
-use super::index::PageIndex;
-use super::layout::{ALIGN_BYTES, PageEntry, Record, align};
+use super::index::{Location, PageIndex};
+use super::layout::{ALIGN_BYTES, PageEntry, Record};
 use super::map::{AROUND_BYTES, FileMap};
 use super::walk::{Walk, Walked};
-use super::{CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError, WrittenPage};
+use super::{
+    ChangedPage, CheckpointSource, CheckpointState, PageContent, RunIdentity, RunSummary,
+    StoreError,
+};
 use crate::limits::PAGE_BYTES;
 
 /// Places of the map that are read before what is resident is let go.
@@ -23,13 +31,36 @@ const RELEASE_PLACES: usize = 32;
 pub struct CheckpointFile {
     map: FileMap,
     /// Holds the shared lock.
-    _file: File,
+    file: File,
+    path: PathBuf,
+    stamp: Stamp,
+    /// Whether something was read that was not there when the file was opened.
+    changed: AtomicBool,
     identity: RunIdentity,
     summary: RunSummary,
     input_bytes: usize,
     /// Byte at which each checkpoint's record lies.
     offsets: Vec<u64>,
     index: PageIndex,
+}
+
+/// What tells a file from itself after somebody wrote to it. Not its change time: that moves too when
+/// a new file takes its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    /// None where the system does not say.
+    written: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            bytes: metadata.len(),
+            written: metadata.modified().ok(),
+        })
+    }
 }
 
 impl std::fmt::Debug for CheckpointFile {
@@ -50,28 +81,28 @@ impl CheckpointFile {
     /// [`StoreError`], which says what is wrong with the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(StoreError::io(path, "open"))?;
-        if file.try_lock_shared().is_err() {
-            return Err(StoreError::Locked {
+        file.try_lock_shared().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Locked {
                 path: path.to_owned(),
-            });
-        }
+            },
+            TryLockError::Error(error) => StoreError::io(path, "lock")(error),
+        })?;
         Self::read(file, path.to_owned(), true)
     }
 
-    /// The file this process has just written: its structure is read, its pages are not hashed.
+    /// The file this process has just written, under a lock that it never let go of: its structure is
+    /// read, its pages are not hashed.
     pub(super) fn from_own(file: File, path: PathBuf) -> Result<Self, StoreError> {
         Self::read(file, path, false)
     }
 
     fn read(file: File, path: PathBuf, verify_pages: bool) -> Result<Self, StoreError> {
-        let bytes = file
-            .metadata()
-            .map_err(StoreError::io(&path, "read"))?
-            .len();
-        if bytes < ALIGN_BYTES {
+        let stamp = Stamp::of(&file).map_err(StoreError::io(&path, "read"))?;
+        if stamp.bytes == 0 {
+            // Nothing can be mapped of it.
             return Err(StoreError::Truncated {
                 path,
-                actual: bytes,
+                actual: 0,
                 expected: ALIGN_BYTES,
             });
         }
@@ -82,17 +113,20 @@ impl CheckpointFile {
             offsets,
             index,
         } = Walk::new(&map, &path, verify_pages).all()?;
-        let (identity, summary) = (header.identity(), end.summary());
-        let input_bytes = header.input_bytes as usize;
-        Ok(Self {
+        let file = Self {
             map,
-            _file: file,
-            identity,
-            summary,
-            input_bytes,
+            file,
+            path,
+            stamp,
+            changed: AtomicBool::new(false),
+            identity: header.identity(),
+            summary: end.summary(),
+            input_bytes: header.input_bytes() as usize,
             offsets,
             index,
-        })
+        };
+        file.check_unchanged()?;
+        Ok(file)
     }
 
     /// Bytes of the file.
@@ -103,16 +137,27 @@ impl CheckpointFile {
 
     /// The pages written before checkpoint `index` and since the one before, by ascending index.
     pub(super) fn entries(&self, index: usize) -> &[PageEntry] {
-        let start = self.offsets[index] as usize + size_of::<Record>();
-        let bytes = self.record(index).page_count as usize * size_of::<PageEntry>();
-        cast_slice(&self.map[start..start + bytes])
+        let rest = &self.map[self.offsets[index] as usize + size_of::<Record>()..];
+        let count = self.record(index).page_count as usize;
+        let fit = count.min(rest.len() / size_of::<PageEntry>());
+        self.changed.fetch_or(fit < count, Ordering::Relaxed);
+        cast_slice(&rest[..fit * size_of::<PageEntry>()])
     }
 
-    /// Page `page_index` at checkpoint `index`, if it was stored up to then.
-    pub(super) fn page_at(&self, index: usize, page_index: u32) -> Option<&[u8; PAGE_BYTES]> {
-        let offset = self.index.newest_of(page_index, index)?;
-        let page = self.map[offset as usize..].first_chunk();
-        Some(page.expect("a page inside the file"))
+    /// Page `page_index` at checkpoint `index`.
+    pub(super) fn page_at(&self, index: usize, page_index: u32) -> PageContent<'_> {
+        self.content(self.index.newest_of(page_index, index))
+    }
+
+    fn content(&self, location: Location) -> PageContent<'_> {
+        match location {
+            Location::At(offset) => {
+                let page = self.map[offset as usize..].first_chunk();
+                PageContent::Bytes(page.expect("a page inside the file"))
+            }
+            Location::Image => PageContent::Image,
+            Location::Zero => PageContent::Zero,
+        }
     }
 
     /// Lets go of what is resident.
@@ -125,9 +170,12 @@ impl CheckpointFile {
         self.map.release(offset..offset + size_of::<Record>());
     }
 
-    fn record(&self, index: usize) -> &Record {
+    fn record(&self, index: usize) -> Record {
         let offset = self.offsets[index] as usize;
-        from_bytes(&self.map[offset..offset + size_of::<Record>()])
+        let record: Record = *from_bytes(&self.map[offset..offset + size_of::<Record>()]);
+        let whole = record.digest == record.expected_digest();
+        self.changed.fetch_or(!whole, Ordering::Relaxed);
+        record
     }
 }
 
@@ -154,50 +202,67 @@ impl CheckpointSource for CheckpointFile {
         state
     }
 
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         let (mut place, mut places) = (usize::MAX, 0);
-        for (page_index, offset) in self.index.newest(index) {
-            let offset = offset as usize;
-            if offset / AROUND_BYTES != place {
-                place = offset / AROUND_BYTES;
+        for (page_index, location) in self.index.newest(index) {
+            if let Location::At(offset) = location
+                && offset as usize / AROUND_BYTES != place
+            {
+                place = offset as usize / AROUND_BYTES;
                 places += 1;
                 if places % RELEASE_PLACES == 0 {
                     self.release();
                 }
             }
-            let page = self.map[offset..].first_chunk();
-            visit(page_index, page.expect("a page inside the file"));
+            visit(page_index, self.content(location));
         }
         self.release();
     }
 
     fn changed_pages(&self, index: usize) -> usize {
-        let count = self
-            .entries(index)
-            .iter()
-            .filter(|entry| entry.absent == 0)
-            .count();
+        let entries = self.entries(index).iter();
+        let changed = |entry: &&PageEntry| self.index.changed_to(entry.page_index, index).is_some();
+        let count = entries.filter(changed).count();
         self.release_record(index);
         count
     }
 
-    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>)) {
         let record = self.offsets[index] as usize;
-        let entries = self.entries(index);
-        let entries_end = record + size_of::<Record>() + size_of_val(entries);
-        let mut at = align(entries_end as u64) as usize;
-        for entry in entries.iter().filter(|entry| entry.absent == 0) {
-            let page = self.map[at..].first_chunk();
-            visit(WrittenPage {
+        let mut end = record + size_of::<Record>();
+        for entry in self.entries(index) {
+            let Some(location) = self.index.changed_to(entry.page_index, index) else {
+                continue;
+            };
+            visit(ChangedPage {
                 page_index: entry.page_index,
                 digest: entry.digest,
-                bytes: Some(page.expect("a page inside the file")),
+                content: self.content(location),
             });
-            at += PAGE_BYTES;
-            if at.is_multiple_of(RELEASE_PLACES * AROUND_BYTES) {
-                self.map.release(record..at);
+            // A page that was stored before lies elsewhere.
+            if let Location::At(at) = location
+                && at as usize > record
+            {
+                end = at as usize + PAGE_BYTES;
+                if end.is_multiple_of(RELEASE_PLACES * AROUND_BYTES) {
+                    self.map.release(record..end);
+                }
             }
         }
-        self.map.release(record..at);
+        self.map.release(record..end);
+    }
+
+    fn images(&self) -> &[(u32, [u8; 32])] {
+        self.index.images()
+    }
+
+    fn check_unchanged(&self) -> Result<(), StoreError> {
+        let stamp = Stamp::of(&self.file).map_err(StoreError::io(&self.path, "read"))?;
+        if stamp == self.stamp && !self.changed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(StoreError::Changed {
+            path: self.path.clone(),
+        })
     }
 }

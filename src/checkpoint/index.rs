@@ -1,58 +1,192 @@
 //! Which version of a page is the newest at a checkpoint.
 //!
-//! In: stored pages in the order of their checkpoints. Out: one version per page. 16 bytes a stored
-//! page; it does not hold pages.
+//! In: what became of written pages, in the order of their checkpoints; each claim is held against the
+//! ones before. Out: one version per page. 16 bytes a change; it does not hold pages.
 
-/// One stored version of a page.
+use std::collections::HashMap;
+
+use super::versions::zero_digest;
+
+/// Where the bytes of a version are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Location {
+    /// In the store, here.
+    At(u64),
+    /// In the program.
+    Image,
+    /// They are zero.
+    Zero,
+}
+
+/// What a checkpoint says of a page that was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// Its bytes are stored here.
+    Bytes(u64),
+    /// It is as its last version that has bytes in the store.
+    Stored,
+    /// It is as the program leaves it.
+    Image,
+    /// It is zero.
+    Zero,
+}
+
+/// What is known of a page up to the last checkpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Digest and place of its last version that has bytes in the store.
+    pub stored: Option<([u8; 32], u64)>,
+    /// Digest under which it was said to be as the program leaves it.
+    pub image: Option<[u8; 32]>,
+    /// Its newest version.
+    pub newest: Location,
+}
+
+/// One version of a page.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Version {
     page_index: u32,
     checkpoint: u32,
-    /// Where the store keeps its bytes.
+    /// A byte or a number of a page in the store, or one of the two below.
     location: u64,
 }
 
-/// All stored versions of one run.
+const IMAGE: u64 = u64::MAX;
+const ZERO: u64 = u64::MAX - 1;
+
+impl Version {
+    fn location(&self) -> Location {
+        match self.location {
+            IMAGE => Location::Image,
+            ZERO => Location::Zero,
+            at => Location::At(at),
+        }
+    }
+}
+
+/// A [`PageIndex`] being made.
+#[derive(Default, Debug)]
+pub struct IndexBuilder {
+    versions: Vec<Version>,
+    known: HashMap<u32, Known>,
+}
+
+impl IndexBuilder {
+    /// Page `page_index` was written before `checkpoint` and has `digest` there. Returns whether it
+    /// changed.
+    ///
+    /// # Errors
+    /// What of `claim` contradicts the checkpoints before.
+    pub fn push(
+        &mut self,
+        page_index: u32,
+        checkpoint: usize,
+        digest: &[u8; 32],
+        claim: Claim,
+    ) -> Result<bool, &'static str> {
+        let checkpoint = u32::try_from(checkpoint).map_err(|_| "number of checkpoints")?;
+        let known = self.known.entry(page_index).or_insert(Known {
+            stored: None,
+            image: None,
+            newest: Location::Image,
+        });
+        let newest = match claim {
+            Claim::Bytes(at) => {
+                known.stored = Some((*digest, at));
+                Location::At(at)
+            }
+            Claim::Stored => match known.stored {
+                Some((stored, at)) if stored == *digest => Location::At(at),
+                _ => return Err("digest of a page as it was stored last"),
+            },
+            Claim::Image => {
+                if *known.image.get_or_insert(*digest) != *digest {
+                    return Err("digest of a page as the program leaves it");
+                }
+                Location::Image
+            }
+            Claim::Zero if digest == zero_digest() => Location::Zero,
+            Claim::Zero => return Err("digest of a page of zeros"),
+        };
+        let changed = newest != known.newest;
+        if changed {
+            known.newest = newest;
+            self.versions.push(Version {
+                page_index,
+                checkpoint,
+                location: match newest {
+                    Location::At(at) => at,
+                    Location::Image => IMAGE,
+                    Location::Zero => ZERO,
+                },
+            });
+        }
+        Ok(changed)
+    }
+
+    /// No more checkpoints come.
+    pub fn finish(mut self) -> PageIndex {
+        self.versions.sort_unstable();
+        let images = self.known.iter();
+        PageIndex {
+            versions: self.versions,
+            images: images
+                .filter_map(|(&page_index, known)| Some((page_index, known.image?)))
+                .collect(),
+        }
+    }
+
+    /// What is known of every page that was written, by ascending index.
+    pub fn into_known(self) -> Vec<(u32, Known)> {
+        let mut known: Vec<_> = self.known.into_iter().collect();
+        known.sort_unstable_by_key(|&(page_index, _)| page_index);
+        known
+    }
+}
+
+/// All versions of the pages of one run.
 #[derive(Default, Debug)]
 pub struct PageIndex {
-    /// Sorted by page, then by checkpoint, once [`sort`](PageIndex::sort) was called.
+    /// Sorted by page, then by checkpoint.
     versions: Vec<Version>,
+    images: Vec<(u32, [u8; 32])>,
 }
 
 impl PageIndex {
-    /// Page `page_index` was stored with `checkpoint`, at `location`.
-    pub fn push(&mut self, page_index: u32, checkpoint: usize, location: u64) {
-        let checkpoint = u32::try_from(checkpoint).expect("fewer than 2^32 checkpoints");
-        self.versions.push(Version {
-            page_index,
-            checkpoint,
-            location,
-        });
+    /// Newest version at `checkpoint` of page `page_index`; of the program, if it never changed.
+    pub fn newest_of(&self, page_index: u32, checkpoint: usize) -> Location {
+        self.upto(page_index, checkpoint)
+            .map_or(Location::Image, Version::location)
     }
 
-    /// No more versions come.
-    pub fn sort(&mut self) {
-        self.versions.sort_unstable();
+    /// Version of page `page_index` that came with `checkpoint`, if one did.
+    pub fn changed_to(&self, page_index: u32, checkpoint: usize) -> Option<Location> {
+        let newest = self.upto(page_index, checkpoint)?;
+        (newest.checkpoint as usize == checkpoint).then(|| newest.location())
     }
 
-    /// Location of the newest version at `checkpoint` of page `page_index`, if it was stored up to then.
-    pub fn newest_of(&self, page_index: u32, checkpoint: usize) -> Option<u64> {
+    fn upto(&self, page_index: u32, checkpoint: usize) -> Option<&Version> {
         let upto = |version: &Version| {
             (version.page_index, version.checkpoint as usize) <= (page_index, checkpoint)
         };
         let count = self.versions.partition_point(upto);
         let newest = self.versions[..count].last()?;
-        (newest.page_index == page_index).then_some(newest.location)
+        (newest.page_index == page_index).then_some(newest)
     }
 
-    /// Page and location of the newest version at `checkpoint` of every page stored up to then.
-    pub fn newest(&self, checkpoint: usize) -> impl Iterator<Item = (u32, u64)> {
+    /// Newest version at `checkpoint` of every page that had changed up to then, by ascending index.
+    pub fn newest(&self, checkpoint: usize) -> impl Iterator<Item = (u32, Location)> {
         let pages = self.versions.chunk_by(|a, b| a.page_index == b.page_index);
         pages.filter_map(move |versions| {
             let count =
                 versions.partition_point(|version| version.checkpoint as usize <= checkpoint);
             let newest = versions[..count].last()?;
-            Some((newest.page_index, newest.location))
+            Some((newest.page_index, newest.location()))
         })
+    }
+
+    /// Pages that were said to be as the program leaves them, and the digest of that.
+    pub fn images(&self) -> &[(u32, [u8; 32])] {
+        &self.images
     }
 }

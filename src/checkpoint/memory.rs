@@ -1,9 +1,11 @@
 //! Checkpoints in memory, for embedders who want no files.
 
-use super::index::PageIndex;
+use std::path::PathBuf;
+
+use super::index::{Claim, IndexBuilder, Location, PageIndex};
 use super::{
-    CheckpointSink, CheckpointSource, CheckpointState, RunIdentity, RunSummary, StoreError,
-    WrittenPage,
+    ChangedPage, CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity,
+    RunSummary, StoreError, WrittenPage,
 };
 use crate::limits::PAGE_BYTES;
 
@@ -13,12 +15,15 @@ pub struct MemoryStore {
     input: Vec<u8>,
     summary: Option<RunSummary>,
     states: Vec<CheckpointState>,
-    /// For each checkpoint, the number of pages stored before it.
-    first_pages: Vec<usize>,
     pages: Vec<[u8; PAGE_BYTES]>,
-    /// Index and digest of each of them.
-    names: Vec<(u32, [u8; 32])>,
+    /// For each checkpoint, the number of changes before it.
+    first_changes: Vec<usize>,
+    /// Page and digest of every change.
+    changes: Vec<(u32, [u8; 32])>,
+    builder: IndexBuilder,
     index: PageIndex,
+    /// Whether the run is finished, or a checkpoint was refused.
+    closed: bool,
 }
 
 impl MemoryStore {
@@ -30,11 +35,44 @@ impl MemoryStore {
             input: input.to_vec(),
             summary: None,
             states: Vec::new(),
-            first_pages: Vec::new(),
             pages: Vec::new(),
-            names: Vec::new(),
+            first_changes: Vec::new(),
+            changes: Vec::new(),
+            builder: IndexBuilder::default(),
             index: PageIndex::default(),
+            closed: false,
         }
+    }
+}
+
+/// What errors call it.
+fn name() -> PathBuf {
+    "checkpoints in memory".into()
+}
+
+impl MemoryStore {
+    fn content(&self, location: Location) -> PageContent<'_> {
+        match location {
+            Location::At(page) => PageContent::Bytes(&self.pages[page as usize]),
+            Location::Image => PageContent::Image,
+            Location::Zero => PageContent::Zero,
+        }
+    }
+
+    /// The pages that changed with checkpoint `index`.
+    fn changed(&self, index: usize) -> impl Iterator<Item = ChangedPage<'_>> {
+        let end = self.first_changes.get(index + 1).copied();
+        let range = self.first_changes[index]..end.unwrap_or(self.changes.len());
+        self.changes[range]
+            .iter()
+            .filter_map(move |&(page_index, digest)| {
+                let location = self.index.changed_to(page_index, index)?;
+                Some(ChangedPage {
+                    page_index,
+                    digest,
+                    content: self.content(location),
+                })
+            })
     }
 }
 
@@ -44,20 +82,41 @@ impl CheckpointSink for MemoryStore {
         state: &CheckpointState,
         written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
-        self.first_pages.push(self.pages.len());
+        if std::mem::replace(&mut self.closed, true) {
+            return Err(StoreError::Closed { path: name() });
+        }
+        self.first_changes.push(self.changes.len());
         for page in written {
-            let Some(bytes) = page.bytes else { continue };
-            self.index
-                .push(page.page_index, self.states.len(), self.pages.len() as u64);
-            self.pages.push(*bytes);
-            self.names.push((page.page_index, page.digest));
+            let claim = match page.content {
+                Some(PageContent::Bytes(bytes)) => {
+                    self.pages.push(*bytes);
+                    Claim::Bytes(self.pages.len() as u64 - 1)
+                }
+                Some(PageContent::Image) => Claim::Image,
+                Some(PageContent::Zero) => Claim::Zero,
+                None => Claim::Stored,
+            };
+            let (page_index, checkpoint) = (page.page_index, self.states.len());
+            let pushed = (self.builder).push(page_index, checkpoint, &page.digest, claim);
+            let changed = pushed.map_err(|what| StoreError::Damaged {
+                path: name(),
+                offset: (self.pages.len() * PAGE_BYTES) as u64,
+                what,
+            })?;
+            if changed {
+                self.changes.push((page_index, page.digest));
+            }
         }
         self.states.push(*state);
+        self.closed = false;
         Ok(())
     }
 
     fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
-        self.index.sort();
+        if std::mem::replace(&mut self.closed, true) {
+            return Err(StoreError::Closed { path: name() });
+        }
+        self.index = std::mem::take(&mut self.builder).finish();
         self.summary = Some(*summary);
         Ok(())
     }
@@ -86,31 +145,21 @@ impl CheckpointSource for MemoryStore {
         self.states[index]
     }
 
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES])) {
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         for (page_index, location) in self.index.newest(index) {
-            visit(page_index, &self.pages[location as usize]);
+            visit(page_index, self.content(location));
         }
     }
 
     fn changed_pages(&self, index: usize) -> usize {
-        let end = self
-            .first_pages
-            .get(index + 1)
-            .copied()
-            .unwrap_or(self.pages.len());
-        end - self.first_pages[index]
+        self.changed(index).count()
     }
 
-    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>)) {
-        let first = self.first_pages[index];
-        let stored = first..first + self.changed_pages(index);
-        let names = self.names[stored.clone()].iter();
-        for (&(page_index, digest), bytes) in names.zip(&self.pages[stored]) {
-            visit(WrittenPage {
-                page_index,
-                digest,
-                bytes: Some(bytes),
-            });
-        }
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>)) {
+        self.changed(index).for_each(visit);
+    }
+
+    fn images(&self) -> &[(u32, [u8; 32])] {
+        self.index.images()
     }
 }

@@ -5,7 +5,7 @@
 //! ([`CheckpointWriter`], [`CheckpointFile`]). This is the only code that touches the filesystem. It
 //! does not know programs, columns, or how a run is executed.
 
-use crate::limits::PAGE_BYTES;
+use crate::limits::{PAGE_BYTES, RUN_CYCLES_MAX};
 
 mod error;
 mod file;
@@ -23,10 +23,10 @@ mod writer;
 pub use error::StoreError;
 pub use file::CheckpointFile;
 pub use memory::MemoryStore;
-pub use prefix::Prefix;
+pub use prefix::{Prefix, PrefixPage};
 pub use storage::{Disk, Storage, StorageFile};
 pub use thin::{thin, thinned_identity};
-pub use versions::{PageChange, PageVersions, WrittenDigest};
+pub use versions::{PageChange, PageVersions, WrittenDigest, zero_digest};
 pub use writer::{CheckpointWriter, partial_path, temporary_file};
 
 /// The state before cycle `i * interval`, or behind the last cycle.
@@ -40,10 +40,25 @@ pub struct CheckpointState {
     pub registers: [u32; 32],
     /// Bytes of text written before it.
     pub text_bytes: u64,
-    /// Pages that counted against the memory limit.
-    pub backed_pages: u64,
     /// [`WrittenDigest`] of the pages written since the checkpoint before, changed or not.
     pub dirty_digest: [u8; 32],
+}
+
+impl CheckpointState {
+    /// What no state of a run can have, if this one does.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        if self.registers[0] != 0 {
+            Some("registers")
+        } else if !self.pc.is_multiple_of(4) {
+            Some("pc")
+        } else if self.cycle > RUN_CYCLES_MAX {
+            Some("cycle")
+        } else if self.text_bytes > RUN_CYCLES_MAX {
+            Some("text length")
+        } else {
+            None
+        }
+    }
 }
 
 /// What a run is a run of.
@@ -72,6 +87,17 @@ pub struct RunSummary {
     pub text_bytes: u64,
 }
 
+/// The bytes of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PageContent<'a> {
+    /// These.
+    Bytes(&'a [u8; PAGE_BYTES]),
+    /// As the program leaves it.
+    Image,
+    /// Zero, and the program leaves it otherwise.
+    Zero,
+}
+
 /// A page that was stored to since the checkpoint before.
 #[derive(Clone, Copy)]
 pub struct WrittenPage<'a> {
@@ -79,9 +105,19 @@ pub struct WrittenPage<'a> {
     pub page_index: u32,
     /// BLAKE3 of its bytes.
     pub digest: [u8; 32],
-    /// Its bytes; none where it is as its last stored version, or as program and input leave it if it
-    /// was never stored.
-    pub bytes: Option<&'a [u8; PAGE_BYTES]>,
+    /// What it is; none where it is as it was when its bytes were handed over last.
+    pub content: Option<PageContent<'a>>,
+}
+
+/// A page that is another than at the checkpoint before.
+#[derive(Clone, Copy)]
+pub struct ChangedPage<'a> {
+    /// Its address divided by [`PAGE_BYTES`].
+    pub page_index: u32,
+    /// BLAKE3 of its bytes.
+    pub digest: [u8; 32],
+    /// What it is now.
+    pub content: PageContent<'a>,
 }
 
 /// Takes the checkpoints of one run, in order.
@@ -101,6 +137,9 @@ pub trait CheckpointSink {
     /// # Errors
     /// When the store can't be completed; nothing stands under its final name then.
     fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError>;
+
+    /// The guest failed: the run has no end, and what was appended is of no use.
+    fn discard(&mut self) {}
 }
 
 /// The checkpoints of one finished run.
@@ -123,13 +162,26 @@ pub trait CheckpointSource: Sync {
     /// If there is no such checkpoint.
     fn state(&self, index: usize) -> CheckpointState;
 
-    /// Visits the newest version at checkpoint `index` of every page that was ever stored up to
-    /// then, by ascending page index. All other pages are as program and input leave them.
-    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, &[u8; PAGE_BYTES]));
+    /// Visits the newest version at checkpoint `index` of every page that had changed up to then, by
+    /// ascending page index. All other pages are as program and input leave them.
+    fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
 
-    /// Number of pages stored with checkpoint `index` itself.
+    /// Number of pages that changed with checkpoint `index` itself.
     fn changed_pages(&self, index: usize) -> usize;
 
-    /// Visits the pages stored with checkpoint `index` itself, by ascending page index; all have bytes.
-    fn for_each_stored_page(&self, index: usize, visit: &mut dyn FnMut(WrittenPage<'_>));
+    /// Visits the pages that changed with checkpoint `index` itself, by ascending page index.
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>));
+
+    /// Pages that some checkpoint says are as the program leaves them, with the digest of that. Only who
+    /// has the program can tell whether it is true.
+    fn images(&self) -> &[(u32, [u8; 32])];
+
+    /// Whether the store still is what it was when it was opened. What was read before this holds if
+    /// so.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`].
+    fn check_unchanged(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -4,26 +4,41 @@
 //! written until then. Everything is verified: after a crash of the machine any part of the file may
 //! be missing or old.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytemuck::{cast_slice, from_bytes};
 
-use super::index::PageIndex;
-use super::layout::{ALIGN_BYTES, PageEntry, Record};
+use super::index::{IndexBuilder, Known, Location};
+use super::layout::{PageEntry, Record, align};
 use super::map::FileMap;
-use super::walk::Walk;
-use super::{CheckpointState, RunIdentity, StoreError, WrittenPage};
+use super::walk::{Walk, claims};
+use super::{CheckpointState, PageContent, RunIdentity, StoreError};
 
 /// The checkpoints at the start of a file whose writer was killed.
 pub struct Prefix {
     map: FileMap,
-    /// Byte at which each checkpoint's record lies.
-    offsets: Vec<u64>,
+    path: PathBuf,
+    /// Number of checkpoints.
+    count: usize,
     /// Byte behind the last of them.
     bytes: u64,
-    index: PageIndex,
+    last: Record,
+    /// Every page that was written up to there.
+    known: Vec<(u32, Known)>,
+}
+
+/// A page of a run that is gone on with.
+#[derive(Clone, Copy)]
+pub struct PrefixPage<'a> {
+    /// Its address divided by [`PAGE_BYTES`](crate::limits::PAGE_BYTES).
+    pub page_index: u32,
+    /// What it is at the last checkpoint.
+    pub content: PageContent<'a>,
+    /// BLAKE3 of the bytes that were stored of it last.
+    pub stored: Option<[u8; 32]>,
+    /// BLAKE3 of what it is said to be as the program leaves it.
+    pub image: Option<[u8; 32]>,
 }
 
 impl Prefix {
@@ -34,7 +49,7 @@ impl Prefix {
         identity: &RunIdentity,
     ) -> Result<Option<Self>, StoreError> {
         let bytes = file.metadata().map_err(StoreError::io(path, "read"))?.len();
-        if bytes < ALIGN_BYTES {
+        if bytes == 0 {
             return Ok(None);
         }
         let map = FileMap::new(file).map_err(StoreError::io(path, "map"))?;
@@ -46,26 +61,44 @@ impl Prefix {
         if walked.header.identity() != *identity {
             return Err(StoreError::OtherRun {
                 path: path.to_owned(),
-                interval: walked.header.interval,
+                interval: walked.header.interval(),
             });
         }
-        let (mut offsets, index) = (walked.offsets, walked.index);
+        let mut offsets = walked.offsets;
         // The last one may be the state behind the run's last cycle, from which nothing goes on.
-        let Some(bytes) = offsets.pop().filter(|_| !offsets.is_empty()) else {
+        let bytes = offsets.pop();
+        let (Some(bytes), Some(&last)) = (bytes, offsets.last()) else {
             return Ok(None);
         };
+        let mut builder = IndexBuilder::default();
+        for (checkpoint, &offset) in offsets.iter().enumerate() {
+            let entries = entries(&map, offset);
+            let pages_at = offset + (size_of::<Record>() + size_of_val(entries)) as u64;
+            for (entry, claim) in claims(entries, align(pages_at)) {
+                let pushed = claim.ok_or("kind of a page entry").and_then(|claim| {
+                    builder.push(entry.page_index, checkpoint, &entry.digest, claim)
+                });
+                pushed.map_err(|what| StoreError::Damaged {
+                    path: path.to_owned(),
+                    offset,
+                    what,
+                })?;
+            }
+        }
         Ok(Some(Self {
+            last: *record(&map, last),
             map,
-            offsets,
+            path: path.to_owned(),
+            count: offsets.len(),
             bytes,
-            index,
+            known: builder.into_known(),
         }))
     }
 
     /// Number of checkpoints.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.offsets.len()
+        self.count
     }
 
     /// Bytes of the file up to there.
@@ -75,42 +108,51 @@ impl Prefix {
 
     /// Digest of the last record.
     pub(super) fn digest(&self) -> [u8; 32] {
-        self.record(self.count() - 1).digest
+        self.last.digest
     }
 
     /// The last checkpoint.
     #[must_use]
     pub fn state(&self) -> CheckpointState {
-        self.record(self.count() - 1).state()
+        self.last.state()
     }
 
-    /// Visits every page that the run had stored to by the last checkpoint, by ascending index; one
-    /// without bytes is as program and input leave it.
-    pub fn for_each_page(&self, visit: &mut dyn FnMut(WrittenPage<'_>)) {
-        let mut digests = BTreeMap::new();
-        for index in 0..self.count() {
-            let start = self.offsets[index] as usize + size_of::<Record>();
-            let bytes = self.record(index).page_count as usize * size_of::<PageEntry>();
-            let entries: &[PageEntry] = cast_slice(&self.map[start..start + bytes]);
-            digests.extend(entries.iter().map(|entry| (entry.page_index, entry.digest)));
-        }
-        let mut stored = self.index.newest(self.count() - 1).peekable();
-        for (page_index, digest) in digests {
-            let location = stored.next_if(|&(stored, _)| stored == page_index);
-            let bytes = location.map(|(_, offset)| {
-                let page = self.map[offset as usize..].first_chunk();
-                page.expect("a page inside the file")
-            });
-            visit(WrittenPage {
+    /// Visits every page that the run had stored to by the last checkpoint, by ascending index.
+    pub fn for_each_page(&self, visit: &mut dyn FnMut(PrefixPage<'_>)) {
+        for &(page_index, known) in &self.known {
+            let content = match known.newest {
+                Location::At(offset) => {
+                    let page = self.map[offset as usize..].first_chunk();
+                    PageContent::Bytes(page.expect("a page inside the file"))
+                }
+                Location::Image => PageContent::Image,
+                Location::Zero => PageContent::Zero,
+            };
+            visit(PrefixPage {
                 page_index,
-                digest,
-                bytes,
+                content,
+                stored: known.stored.map(|(digest, _)| digest),
+                image: known.image,
             });
         }
     }
 
-    fn record(&self, index: usize) -> &Record {
-        let offset = self.offsets[index] as usize;
-        from_bytes(&self.map[offset..offset + size_of::<Record>()])
+    /// The error of a partial file of which `what` does not fit its run.
+    pub(crate) fn damaged(&self, what: &'static str) -> StoreError {
+        StoreError::Damaged {
+            path: self.path.clone(),
+            offset: self.bytes,
+            what,
+        }
     }
+}
+
+fn record(map: &FileMap, offset: u64) -> &Record {
+    from_bytes(&map[offset as usize..][..size_of::<Record>()])
+}
+
+/// The entries of the whole record at `offset`.
+fn entries(map: &FileMap, offset: u64) -> &[PageEntry] {
+    let bytes = record(map, offset).page_count as usize * size_of::<PageEntry>();
+    cast_slice(&map[offset as usize + size_of::<Record>()..][..bytes])
 }

@@ -56,7 +56,14 @@ pub trait StorageFile: Send {
     /// What the system says.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Another handle of the file, to be mapped.
+    /// Lets readers in: the file takes no more, and others may lock it for reading as this one does now.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn share(&mut self) -> io::Result<()>;
+
+    /// Another handle of the file, to be read or mapped. Reading moves the place where this one
+    /// appends; [`cut`](StorageFile::cut) sets it again.
     ///
     /// # Errors
     /// What the system says.
@@ -134,6 +141,13 @@ impl StorageFile for DiskFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.0.sync_all()
+    }
+
+    fn share(&mut self) -> io::Result<()> {
+        // Taking another lock on top of one is not defined everywhere. Nobody writes to a file under
+        // its final name, so that nobody takes it in between.
+        self.0.unlock()?;
+        self.0.lock_shared()
     }
 
     fn handle(&self) -> io::Result<File> {

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 
 use super::file::CheckpointFile;
-use super::layout::PageEntry;
 use super::{
-    CheckpointSink, CheckpointSource, CheckpointState, PageChange, PageVersions, RunIdentity,
-    StoreError, WrittenDigest, WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity, StoreError,
+    WrittenDigest, WrittenPage,
 };
 
 /// The identity of `file` with only every `every`-th checkpoint kept; none where that interval
@@ -26,64 +25,63 @@ pub fn thinned_identity(file: &CheckpointFile, every: NonZeroU64) -> Option<RunI
 }
 
 /// Hands checkpoints 0, `every`, `2 * every`, .. and the last one of `file` to `sink`, and finishes it.
-///
-/// The result is that of a run with the wider interval, but for pages that were first stored changed
-/// and went back to what program and input left: the file does not say so, and stores them.
+/// The result is that of a run with the wider interval.
 ///
 /// # Errors
-/// What the sink says.
+/// What the sink says; [`StoreError::Changed`]. What the sink has is of no use then.
 pub fn thin(
     file: &CheckpointFile,
     every: NonZeroU64,
     sink: &mut dyn CheckpointSink,
 ) -> Result<(), StoreError> {
-    let mut versions = PageVersions::default();
-    let mut bases = HashMap::new();
+    let thinned = hand_over(file, every, sink);
+    if thinned.is_err() {
+        sink.discard();
+    }
+    thinned
+}
+
+fn hand_over(
+    file: &CheckpointFile,
+    every: NonZeroU64,
+    sink: &mut dyn CheckpointSink,
+) -> Result<(), StoreError> {
+    let mut stored = HashMap::new();
     let mut written = BTreeMap::new();
     let last = file.count() - 1;
     for index in 0..=last {
-        for entry in file.entries(index) {
-            note_base(entry, &mut bases);
-            written.insert(entry.page_index, entry.digest);
-        }
+        let entries = file.entries(index).iter();
+        written.extend(entries.map(|entry| (entry.page_index, entry.digest)));
         if index == last || index as u64 % every == 0 {
-            keep(file, index, &written, &bases, &mut versions, sink)?;
+            keep(file, index, &written, &mut stored, sink)?;
             written.clear();
             file.release();
         }
     }
+    file.check_unchanged()?;
     sink.finish(file.summary())
 }
 
-/// A page that was written for the first time and has no bytes is as program and input leave it.
-fn note_base(entry: &PageEntry, bases: &mut HashMap<u32, Option<[u8; 32]>>) {
-    bases
-        .entry(entry.page_index)
-        .or_insert_with(|| (entry.absent == 1).then_some(entry.digest));
-}
-
-/// Hands checkpoint `index` to `sink`, with the pages `written` since the one kept before.
+/// Hands checkpoint `index` to `sink`, with the pages `written` since the one kept before. `stored` has
+/// the digests under which the sink has bytes.
 fn keep(
     file: &CheckpointFile,
     index: usize,
     written: &BTreeMap<u32, [u8; 32]>,
-    bases: &HashMap<u32, Option<[u8; 32]>>,
-    versions: &mut PageVersions,
+    stored: &mut HashMap<u32, [u8; 32]>,
     sink: &mut dyn CheckpointSink,
 ) -> Result<(), StoreError> {
     let mut dirty = WrittenDigest::default();
     let mut pages = Vec::with_capacity(written.len());
     for (&page_index, &digest) in written {
         dirty.add(page_index, &digest);
-        // An unknown base equals no digest.
-        let base = || bases[&page_index].unwrap_or_default();
-        let change = versions.change(page_index, digest, base);
-        // A page that is as the program left it, and was stored in between, has bytes all the same.
-        let bytes = file.page_at(index, page_index);
+        let content = file.page_at(index, page_index);
+        let known = matches!(content, PageContent::Bytes(_))
+            && stored.insert(page_index, digest) == Some(digest);
         pages.push(WrittenPage {
             page_index,
             digest,
-            bytes: bytes.filter(|_| change == PageChange::Changed),
+            content: (!known).then_some(content),
         });
     }
     let state = CheckpointState {

@@ -1,55 +1,74 @@
-//! Which of the written pages have changed, and one digest over all of them.
+//! What became of a written page, and one digest over all of them.
 //!
-//! In: digests of written pages, and of the pages that program and input leave. Out: whether a page
-//! must be stored. Memory: one digest per page the run ever wrote, O(K).
+//! In: digests of written pages, and of the pages that the program leaves. Out: whether a page must be
+//! stored. Memory: two digests per page the run ever wrote, O(K).
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::sync::LazyLock;
 
-/// The digest under which each page of a run was last known to its checkpoints.
-#[derive(Default)]
-pub struct PageVersions {
-    digests: HashMap<u32, [u8; 32]>,
+use crate::limits::PAGE_BYTES;
+
+/// BLAKE3 of a page of zeros.
+pub fn zero_digest() -> &'static [u8; 32] {
+    static DIGEST: LazyLock<[u8; 32]> =
+        LazyLock::new(|| *blake3::hash(&[0; PAGE_BYTES]).as_bytes());
+    &DIGEST
 }
 
-/// What became of a written page since its last version, which is at first the page as program and
-/// input leave it.
+/// What the checkpoints of a run know of its pages.
+#[derive(Default)]
+pub struct PageVersions {
+    pages: HashMap<u32, Digests>,
+}
+
+/// A page as the program leaves it, and as it was stored last.
+struct Digests {
+    image: [u8; 32],
+    stored: Option<[u8; 32]>,
+}
+
+/// What a written page is now. Where several hold, it is the first of them, so that it follows from
+/// the run and the interval alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PageChange {
-    /// Nothing.
-    Same,
-    /// It has other bytes.
-    Changed,
+    /// As the program leaves it.
+    Image,
+    /// Zero.
+    Zero,
+    /// As it was stored last.
+    Stored,
+    /// Something else: it must be stored.
+    New,
 }
 
 impl PageVersions {
-    /// What became of page `page_index`, which has `digest` now; that is taken to be its last version
-    /// then. `base` gives the digest of the page as program and input leave it, and is asked for once
-    /// a page at the most.
+    /// What page `page_index` is, which has `digest` now. If it is new, it is taken to be stored.
+    /// `image` gives the digest of the page as the program leaves it, and is asked for once a page.
     pub fn change(
         &mut self,
         page_index: u32,
         digest: [u8; 32],
-        base: impl FnOnce() -> [u8; 32],
+        image: impl FnOnce() -> [u8; 32],
     ) -> PageChange {
-        match self.digests.entry(page_index) {
-            Entry::Occupied(mut entry) => match std::mem::replace(entry.get_mut(), digest) {
-                before if before == digest => PageChange::Same,
-                _ => PageChange::Changed,
-            },
-            Entry::Vacant(entry) => {
-                entry.insert(digest);
-                match base() == digest {
-                    true => PageChange::Same,
-                    false => PageChange::Changed,
-                }
-            }
+        let known = self.pages.entry(page_index).or_insert_with(|| Digests {
+            image: image(),
+            stored: None,
+        });
+        if known.image == digest {
+            PageChange::Image
+        } else if *zero_digest() == digest {
+            PageChange::Zero
+        } else if known.stored == Some(digest) {
+            PageChange::Stored
+        } else {
+            known.stored = Some(digest);
+            PageChange::New
         }
     }
 
-    /// The last version of page `page_index` has `digest`.
-    pub fn set(&mut self, page_index: u32, digest: [u8; 32]) {
-        self.digests.insert(page_index, digest);
+    /// The program leaves page `page_index` as `image` says, and it was last stored as `stored` says.
+    pub fn set(&mut self, page_index: u32, image: [u8; 32], stored: Option<[u8; 32]>) {
+        self.pages.insert(page_index, Digests { image, stored });
     }
 }
 

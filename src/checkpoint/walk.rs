@@ -7,14 +7,17 @@ use std::path::Path;
 
 use bytemuck::{Pod, try_cast_slice};
 
-use super::index::PageIndex;
+use super::index::{Claim, IndexBuilder, PageIndex};
 use super::layout::{
-    ALIGN_BYTES, END_MAGIC, End, Header, MAGIC, PageEntry, RECORD_MAGIC, Record, VERSION, align,
-    entries_digest,
+    ALIGN_BYTES, END_MAGIC, End, Header, HeaderFlaw, KIND_BYTES, KIND_IMAGE, KIND_STORED,
+    KIND_ZERO, MAGIC, PageEntry, RECORD_MAGIC, RawHeader, Record, VERSION, align, entries_digest,
 };
 use super::map::FileMap;
 use super::{StoreError, WrittenDigest};
-use crate::limits::PAGE_BYTES;
+use crate::limits::{
+    INPUT_BASE, NULL_END, OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, PAGE_COUNT,
+    REGION_DATA_BYTES_MAX, RUN_CYCLES_MAX,
+};
 
 /// A position in the bytes of a file that is not trusted yet.
 pub(super) struct Walk<'a> {
@@ -39,7 +42,50 @@ pub(super) struct WalkedPrefix {
     pub header: Header,
     /// Byte at which each whole checkpoint lies.
     pub offsets: Vec<u64>,
-    pub index: PageIndex,
+}
+
+/// The checkpoints up to where a walk stands.
+struct Checkpoints {
+    header: Header,
+    /// Byte at which each lies.
+    offsets: Vec<u64>,
+    builder: IndexBuilder,
+    last: Option<Record>,
+}
+
+/// The entries of a record whose first stored page lies at `pages_at`, with what they claim; none of
+/// a kind that there is not.
+pub(super) fn claims(
+    entries: &[PageEntry],
+    pages_at: u64,
+) -> impl Iterator<Item = (&PageEntry, Option<Claim>)> {
+    let mut at = pages_at;
+    entries.iter().map(move |entry| {
+        let claim = match entry.kind {
+            KIND_BYTES => {
+                at += PAGE_BYTES as u64;
+                Some(Claim::Bytes(at - PAGE_BYTES as u64))
+            }
+            KIND_STORED => Some(Claim::Stored),
+            KIND_IMAGE => Some(Claim::Image),
+            KIND_ZERO => Some(Claim::Zero),
+            _ => None,
+        };
+        (entry, claim)
+    })
+}
+
+/// The digest that the next record is chained to.
+fn previous_digest(found: &Checkpoints) -> [u8; 32] {
+    let last = found.last.as_ref();
+    last.map_or(found.header.digest(), |record| record.digest)
+}
+
+/// Whether a guest can store to page `page_index`.
+fn storable(page_index: u32) -> bool {
+    let null = NULL_END >> PAGE_BYTES_LOG2;
+    let input = INPUT_BASE >> PAGE_BYTES_LOG2..OUTPUT_BASE >> PAGE_BYTES_LOG2;
+    (null..PAGE_COUNT as u32).contains(&page_index) && !input.contains(&page_index)
 }
 
 impl<'a> Walk<'a> {
@@ -56,93 +102,65 @@ impl<'a> Walk<'a> {
 
     /// As far as everything fits; the error where not even header and input do.
     pub fn prefix(mut self) -> Result<WalkedPrefix, StoreError> {
-        let header = self.header()?;
-        let mut previous = header.digest;
-        let mut offsets = Vec::new();
-        let mut index = PageIndex::default();
-        loop {
-            let offset = self.at;
-            // Pages of the record that does not fit may be in the index already; they belong to a
-            // checkpoint that is not counted.
-            let Ok(digest) = self.record(&header, offsets.len(), previous, &mut index) else {
-                index.sort();
-                return Ok(WalkedPrefix {
-                    header,
-                    offsets,
-                    index,
-                });
-            };
-            previous = digest;
-            offsets.push(offset);
-            self.map.release(offset as usize..self.at as usize);
-        }
+        let mut found = self.start()?;
+        while self.record(&mut found).is_ok() {}
+        Ok(WalkedPrefix {
+            header: found.header,
+            offsets: found.offsets,
+        })
     }
 
     pub fn all(mut self) -> Result<Walked, StoreError> {
-        let header = self.header()?;
-        let mut previous = header.digest;
-        let mut offsets = Vec::new();
-        let mut index = PageIndex::default();
-        loop {
-            let offset = self.at;
-            if self.peek_magic()? == END_MAGIC {
-                let end = self.end(&header, offsets.len() as u64, previous)?;
-                index.sort();
-                return Ok(Walked {
-                    header,
-                    end,
-                    offsets,
-                    index,
-                });
-            }
-            previous = self.record(&header, offsets.len(), previous, &mut index)?;
-            offsets.push(offset);
-            self.map.release(offset as usize..self.at as usize);
+        let mut found = self.start()?;
+        while self.peek_magic()? != END_MAGIC {
+            self.record(&mut found)?;
         }
+        let end = self.end(&found)?;
+        Ok(Walked {
+            header: found.header,
+            end,
+            offsets: found.offsets,
+            index: found.builder.finish(),
+        })
+    }
+
+    fn start(&mut self) -> Result<Checkpoints, StoreError> {
+        Ok(Checkpoints {
+            header: self.header()?,
+            offsets: Vec::new(),
+            builder: IndexBuilder::default(),
+            last: None,
+        })
     }
 
     fn header(&mut self) -> Result<Header, StoreError> {
         let path = || self.path.to_owned();
-        // A foreign file is told apart before its digest is: it never had one.
-        if !self.bytes.starts_with(&MAGIC) {
+        // However short, what begins otherwise was never one.
+        let known = self.bytes.len().min(MAGIC.len());
+        if self.bytes[..known] != MAGIC[..known] {
             return Err(StoreError::Magic { path: path() });
         }
-        let header: Header = self.take()?;
-        if header.version != VERSION {
-            let (actual, expected) = (header.version, VERSION);
-            return Err(StoreError::Version {
+        let header = self.take::<RawHeader>()?.verify();
+        let header = header.map_err(|flaw| match flaw {
+            HeaderFlaw::Magic => StoreError::Magic { path: path() },
+            HeaderFlaw::Version(actual) => StoreError::Version {
                 path: path(),
                 actual,
-                expected,
-            });
-        }
-        // A flipped bit anywhere in the header, reserved bytes included.
-        self.expect(
-            header.digest == header.expected_digest(),
-            0,
-            "header digest",
-        )?;
-        // A build with other pages or records: its offsets would mean something else.
-        let layout = header.page_bytes == PAGE_BYTES as u32
-            && header.record_bytes == size_of::<Record>() as u32;
-        self.expect(layout, 0, "page or record size")?;
-        self.expect(header.interval > 0, 0, "interval")?;
+                expected: VERSION,
+            },
+            HeaderFlaw::Damaged(what) => self.damaged(0, what),
+        })?;
         self.padding()?;
-        let input = self.slice(header.input_bytes)?;
+        let input = self.slice(header.input_bytes())?;
         let digest = *blake3::hash(input).as_bytes();
-        self.expect(digest == header.input_digest, ALIGN_BYTES, "input digest")?;
+        let intact = digest == header.identity().input_digest;
+        self.expect(intact, ALIGN_BYTES, "input digest")?;
         self.padding()?;
         Ok(header)
     }
 
-    /// Reads checkpoint `sequence` and returns its digest.
-    fn record(
-        &mut self,
-        header: &Header,
-        sequence: usize,
-        previous: [u8; 32],
-        index: &mut PageIndex,
-    ) -> Result<[u8; 32], StoreError> {
+    /// Reads the next checkpoint.
+    fn record(&mut self, found: &mut Checkpoints) -> Result<(), StoreError> {
         let offset = self.at;
         let record: Record = self.take()?;
         self.expect(record.magic == RECORD_MAGIC, offset, "record mark")?;
@@ -153,17 +171,13 @@ impl<'a> Walk<'a> {
         )?;
         // A record of another run, or of this one in another place: spliced, dropped, repeated.
         self.expect(
-            record.previous_digest == previous,
+            record.previous_digest == previous_digest(found),
             offset,
             "order of records",
         )?;
-        self.expect(record.sequence == sequence as u64, offset, "record number")?;
-        let earliest = (sequence as u64)
-            .saturating_sub(1)
-            .saturating_mul(header.interval);
-        let latest = (sequence as u64).saturating_mul(header.interval);
-        let placed = (earliest..=latest).contains(&record.cycle);
-        self.expect(placed, offset, "cycle of a checkpoint")?;
+        let reserved = record.reserved.iter().all(|&byte| byte == 0);
+        self.expect(reserved, offset, "reserved bytes")?;
+        self.state(&record, found)?;
         let entries = self.slice(u64::from(record.page_count) * size_of::<PageEntry>() as u64)?;
         let entries: &[PageEntry] = try_cast_slice(entries)
             .map_err(|_| self.damaged(offset, "alignment of page entries"))?;
@@ -177,42 +191,74 @@ impl<'a> Walk<'a> {
         let ascending = entries.is_sorted_by(|a, b| a.page_index < b.page_index);
         self.expect(ascending, offset, "order of pages")?;
         let mut written = WrittenDigest::default();
-        for entry in entries {
+        for (entry, claim) in claims(entries, self.at) {
             written.add(entry.page_index, &entry.digest);
-            let inside = (entry.page_index as usize) < crate::limits::PAGE_COUNT;
-            self.expect(inside, offset, "page number")?;
-            if entry.absent == 1 {
-                continue;
+            self.expect(storable(entry.page_index), offset, "page number")?;
+            let claim = claim.ok_or_else(|| self.damaged(offset, "kind of a page entry"))?;
+            if let Claim::Bytes(location) = claim {
+                let page = self.slice(PAGE_BYTES as u64)?;
+                let intact = !self.verify_pages || *blake3::hash(page).as_bytes() == entry.digest;
+                self.expect(intact, location, "page digest")?;
             }
-            self.expect(entry.absent == 0, offset, "kind of a page entry")?;
-            let location = self.at;
-            let page = self.slice(PAGE_BYTES as u64)?;
-            let intact = !self.verify_pages || *blake3::hash(page).as_bytes() == entry.digest;
-            self.expect(intact, location, "page digest")?;
-            index.push(entry.page_index, sequence, location);
+            let checkpoint = found.offsets.len();
+            let pushed = (found.builder).push(entry.page_index, checkpoint, &entry.digest, claim);
+            pushed.map_err(|what| self.damaged(offset, what))?;
         }
         let complete = written.finish() == record.dirty_digest;
         self.expect(complete, offset, "digest of written pages")?;
-        Ok(record.digest)
+        found.last = Some(record);
+        found.offsets.push(offset);
+        self.map.release(offset as usize..self.at as usize);
+        Ok(())
     }
 
-    fn end(&mut self, header: &Header, count: u64, previous: [u8; 32]) -> Result<End, StoreError> {
+    /// Compares the state that `record`, the next one, holds with those before.
+    fn state(&self, record: &Record, found: &Checkpoints) -> Result<(), StoreError> {
+        let sequence = found.offsets.len() as u64;
+        let offset = self.at - size_of::<Record>() as u64;
+        self.expect(record.sequence == sequence, offset, "record number")?;
+        if let Some(flaw) = record.state().flaw() {
+            return Err(self.damaged(offset, flaw));
+        }
+        let interval = found.header.interval();
+        let Some(last) = &found.last else {
+            let start = record.cycle == 0 && record.text_bytes == 0 && record.page_count == 0;
+            return self.expect(start, offset, "first checkpoint");
+        };
+        // Only the last one may lie before the end of its interval.
+        let whole = (sequence - 1).checked_mul(interval) == Some(last.cycle);
+        let latest = sequence.saturating_mul(interval);
+        let placed = whole && last.cycle < record.cycle && record.cycle <= latest;
+        self.expect(placed, offset, "cycle of a checkpoint")?;
+        let grows = last.text_bytes <= record.text_bytes;
+        self.expect(grows, offset, "text length of a checkpoint")
+    }
+
+    fn end(&mut self, found: &Checkpoints) -> Result<End, StoreError> {
         let offset = self.at;
         let end: End = self.take()?;
         self.expect(end.digest == end.expected_digest(), offset, "end digest")?;
-        self.expect(end.previous_digest == previous, offset, "order of records")?;
+        let chained = end.previous_digest == previous_digest(found);
+        self.expect(chained, offset, "order of records")?;
+        let reserved = end.reserved.iter().all(|&byte| byte == 0);
+        self.expect(reserved, offset, "reserved bytes")?;
+        let count = found.offsets.len() as u64;
         self.expect(
             end.checkpoint_count == count,
             offset,
             "number of checkpoints",
         )?;
-        // ceil(cycles / interval) checkpoints before a cycle, and the state behind the last one.
-        let expected = end.cycles.div_ceil(header.interval) + 1;
-        self.expect(
-            end.cycles > 0 && count == expected,
-            offset,
-            "number of cycles",
-        )?;
+        // ceil(cycles / interval) checkpoints before a cycle, and the state behind the last one: two
+        // at the least.
+        let possible = (1..=RUN_CYCLES_MAX).contains(&end.cycles)
+            && count == end.cycles.div_ceil(found.header.interval()) + 1;
+        self.expect(possible, offset, "number of cycles")?;
+        let last = found.last.as_ref();
+        let agrees = last.map(|last| (last.cycle, last.text_bytes));
+        let agrees = agrees == Some((end.cycles, end.text_bytes));
+        self.expect(agrees, offset, "last checkpoint")?;
+        let fits = end.output_bytes <= u64::from(REGION_DATA_BYTES_MAX);
+        self.expect(fits, offset, "length of the output")?;
         self.padding()?;
         let whole = self.at == end.file_bytes && self.at == self.bytes.len() as u64;
         self.expect(whole, offset, "bytes behind the end")?;

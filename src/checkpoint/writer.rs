@@ -1,30 +1,52 @@
 //! Writing a checkpoint file: appended under a name of its own, published whole.
 //!
 //! In: checkpoints in order. Out: a complete file under its final name, or nothing under it. While
-//! it is written it stands beside that name, with `.partial` behind it, locked; a process that is
-//! killed leaves it there, and [`CheckpointWriter::resume`] goes on with what of it is whole. Bytes
-//! are written, never stored through a map: a full disk is an error and not a signal.
+//! it is written it stands beside that name, with `.partial` behind it, locked. A writer that is killed,
+//! cancelled or out of room leaves it there, and [`CheckpointWriter::resume`] goes on with what of it is
+//! whole; only where there is nothing to go on with is it removed. Bytes are written, never stored
+//! through a map: a full disk is an error and not a signal.
 
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use bytemuck::{Zeroable, bytes_of, cast_slice};
 use tempfile::NamedTempFile;
 
 use super::file::CheckpointFile;
-use super::layout::{ALIGN_BYTES, End, Header, PageEntry, Record, align};
+use super::layout::{
+    ALIGN_BYTES, End, Header, KIND_BYTES, KIND_IMAGE, KIND_STORED, KIND_ZERO, MAGIC, PageEntry,
+    Record, align,
+};
 use super::prefix::Prefix;
 use super::storage::{Disk, DiskFile, Storage, StorageFile};
-use super::{CheckpointSink, CheckpointState, RunIdentity, RunSummary, StoreError, WrittenPage};
+use super::{
+    CheckpointSink, CheckpointState, PageContent, RunIdentity, RunSummary, StoreError, WrittenPage,
+};
 use crate::limits::PAGE_BYTES;
 
 /// What is kept in memory before it goes to the file. Also what a reader maps at once where the
 /// system maps whole folios.
 const BUFFER_BYTES: usize = 1 << 16;
 
+/// Checkpoints from which [`CheckpointWriter::resume`] can go on: the last one is never gone on from.
+const RESUMABLE_COUNT: u64 = 2;
+
+/// Whether a writer takes more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It does.
+    Open,
+    /// An operation failed, and what is in the file behind the last whole checkpoint is not known.
+    Failed,
+    /// The file is complete.
+    Finished,
+}
+
 /// A checkpoint file being written.
 pub struct CheckpointWriter {
-    /// Where it stands until it is published; none for a scratch file, and once it is. Dropped
-    /// before the file, which holds the lock.
+    /// Where it stands until it is published; none for a scratch file. Dropped before the file, which
+    /// holds the lock.
     partial: Option<Partial>,
     file: Box<dyn StorageFile>,
     buffer: Vec<u8>,
@@ -34,19 +56,19 @@ pub struct CheckpointWriter {
     budget_bytes: u64,
     sequence: u64,
     previous_digest: [u8; 32],
-    finished: bool,
+    state: State,
 }
 
-/// A name that goes with its owner, unless the file was published.
+/// A name that goes with its owner, unless what stands there is worth something.
 struct Partial {
     path: PathBuf,
     storage: Box<dyn Storage>,
-    published: bool,
+    keep: bool,
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.published {
+        if !self.keep {
             // Left behind it would only be begun again by the next writer.
             let _left = self.storage.remove(&self.path);
         }
@@ -63,10 +85,11 @@ pub fn partial_path(path: &Path) -> PathBuf {
 
 impl CheckpointWriter {
     /// Begins the file that will stand at `path`, for a run of what `identity` says on `input`.
-    /// What a killed writer left of one is written over.
+    /// What an interrupted writer left of one is written over.
     ///
     /// # Errors
-    /// [`StoreError`] where the folder can't be written or another process writes the same file.
+    /// [`StoreError`] where the folder can't be written, another process writes the same file, or
+    /// something else stands under the name of the partial one.
     pub fn create(path: &Path, identity: &RunIdentity, input: &[u8]) -> Result<Self, StoreError> {
         Self::create_in(Box::new(Disk), path, identity, input)
     }
@@ -85,7 +108,26 @@ impl CheckpointWriter {
         Self::begin(file, Some(partial), path.to_owned(), identity, input)
     }
 
-    /// Goes on with what a killed writer left of the file that will stand at `path`: the writer, and
+    /// The same for a file that is not the work of a whole run: what an interrupted writer left is not
+    /// written over.
+    ///
+    /// # Errors
+    /// As there; [`StoreError::Left`].
+    pub fn create_new(
+        path: &Path,
+        identity: &RunIdentity,
+        input: &[u8],
+    ) -> Result<Self, StoreError> {
+        let (file, partial) = open_partial(Box::new(Disk), path)?;
+        if partial.keep {
+            return Err(StoreError::Left {
+                path: partial.path.clone(),
+            });
+        }
+        Self::begin(file, Some(partial), path.to_owned(), identity, input)
+    }
+
+    /// Goes on with what an interrupted writer left of the file that will stand at `path`: the writer, and
     /// the checkpoints that are there, from the last of which
     /// [`resume_pass`](crate::replay::resume_pass) continues. None where too little was
     /// left: the run then begins at its start.
@@ -111,13 +153,9 @@ impl CheckpointWriter {
         identity: &RunIdentity,
         input: &[u8],
     ) -> Result<(Self, Option<Prefix>), StoreError> {
-        let (mut file, mut partial) = open_partial(storage, path)?;
-        // Until it is known to be ours and useless, what was left stays.
-        partial.published = true;
+        let (mut file, partial) = open_partial(storage, path)?;
         let handle = file.handle().map_err(StoreError::io(path, "open"))?;
-        let prefix = Prefix::read(&handle, &partial.path, identity)?;
-        partial.published = false;
-        let Some(prefix) = prefix else {
+        let Some(prefix) = Prefix::read(&handle, &partial.path, identity)? else {
             let writer = Self::begin(file, Some(partial), path.to_owned(), identity, input)?;
             return Ok((writer, None));
         };
@@ -132,7 +170,7 @@ impl CheckpointWriter {
             budget_bytes: u64::MAX,
             sequence: prefix.count() as u64,
             previous_digest: prefix.digest(),
-            finished: false,
+            state: State::Open,
         };
         Ok((writer, Some(prefix)))
     }
@@ -149,12 +187,16 @@ impl CheckpointWriter {
 
     fn begin(
         mut file: Box<dyn StorageFile>,
-        partial: Option<Partial>,
+        mut partial: Option<Partial>,
         path: PathBuf,
         identity: &RunIdentity,
         input: &[u8],
     ) -> Result<Self, StoreError> {
         file.cut(0).map_err(StoreError::io(&path, "cut"))?;
+        // What was there is gone, and what comes is worth something with its first checkpoints.
+        if let Some(partial) = &mut partial {
+            partial.keep = false;
+        }
         let header = Header::new(identity, input.len() as u64);
         let mut writer = Self {
             file,
@@ -164,10 +206,10 @@ impl CheckpointWriter {
             written: 0,
             budget_bytes: u64::MAX,
             sequence: 0,
-            previous_digest: header.digest,
-            finished: false,
+            previous_digest: header.digest(),
+            state: State::Open,
         };
-        writer.put(bytes_of(&header))?;
+        writer.put(header.bytes())?;
         writer.pad()?;
         writer.put(input)?;
         writer.pad()?;
@@ -193,6 +235,22 @@ impl CheckpointWriter {
             expected: self.budget_bytes,
             cycle,
         })
+    }
+
+    /// Runs `operation`; after one that fails nothing more is taken.
+    fn guarded<R>(
+        &mut self,
+        operation: impl FnOnce(&mut Self) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        if self.state != State::Open {
+            return Err(StoreError::Closed {
+                path: self.path.clone(),
+            });
+        }
+        self.state = State::Failed;
+        let result = operation(self)?;
+        self.state = State::Open;
+        Ok(result)
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
@@ -223,7 +281,8 @@ impl CheckpointWriter {
         self.put(&ZEROS[..missing])
     }
 
-    /// The finished file, mapped. What this process has just written is not verified again.
+    /// The finished file, mapped. What this writer has written, and kept locked since, is not hashed
+    /// again.
     ///
     /// # Errors
     /// [`StoreError::Io`] where it can't be mapped.
@@ -231,10 +290,83 @@ impl CheckpointWriter {
     /// # Panics
     /// If the run was not finished.
     pub fn into_file(self) -> Result<CheckpointFile, StoreError> {
-        assert!(self.finished, "a finished run");
+        assert!(self.state == State::Finished, "a finished run");
         let io = StoreError::io(&self.path, "map");
         let file = self.file.handle().map_err(io)?;
-        CheckpointFile::from_own(file, self.path)
+        CheckpointFile::from_own(file, self.path.clone())
+    }
+
+    fn append_checkpoint(
+        &mut self,
+        state: &CheckpointState,
+        written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
+    ) -> Result<(), StoreError> {
+        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(written.len());
+        let mut entries = vec![PageEntry::zeroed(); written.len()];
+        for (entry, page) in entries.iter_mut().zip(written) {
+            let kind = match page.content {
+                Some(PageContent::Bytes(bytes)) => {
+                    pages.push(bytes);
+                    KIND_BYTES
+                }
+                Some(PageContent::Image) => KIND_IMAGE,
+                Some(PageContent::Zero) => KIND_ZERO,
+                None => KIND_STORED,
+            };
+            *entry = PageEntry {
+                page_index: page.page_index,
+                kind,
+                digest: page.digest,
+            };
+        }
+        let record = Record::new(self.sequence, state, &entries, self.previous_digest);
+        let head_bytes = size_of::<Record>() + size_of_val(&entries[..]);
+        let bytes = align(head_bytes as u64) + (pages.len() * PAGE_BYTES) as u64;
+        self.check_budget(bytes, state.cycle)?;
+        self.put(bytes_of(&record))?;
+        self.put(cast_slice(&entries))?;
+        self.pad()?;
+        for bytes in pages {
+            self.put(bytes)?;
+        }
+        self.sequence += 1;
+        self.previous_digest = record.digest;
+        if let Some(partial) = &mut self.partial {
+            partial.keep |= self.sequence >= RESUMABLE_COUNT;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
+        let file_bytes = align(self.written + size_of::<End>() as u64);
+        let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
+        self.put(bytes_of(&end))?;
+        self.pad()?;
+        self.flush()?;
+        // From the new name on, the old one is no longer this writer's to remove.
+        let Some(mut partial) = self.partial.take() else {
+            return Ok(());
+        };
+        let io = |doing| StoreError::io(&self.path, doing);
+        self.file.sync().map_err(io("sync"))?;
+        let storage = &partial.storage;
+        storage
+            .publish(&partial.path, &self.path)
+            .map_err(io("publish"))?;
+        let synced = storage.sync_folder(&self.path);
+        partial.keep = true;
+        synced.map_err(io("sync the folder of"))?;
+        self.file.share().map_err(io("lock"))
+    }
+}
+
+impl Drop for CheckpointWriter {
+    fn drop(&mut self) {
+        let kept = self.partial.as_ref().is_some_and(|partial| partial.keep);
+        if kept && self.state == State::Open {
+            // Without it a run that is gone on with begins a little earlier.
+            let _lost = self.flush();
+        }
     }
 }
 
@@ -253,12 +385,32 @@ fn open_partial(
             StoreError::io(path, "create")(error)
         }
     })?;
-    let partial = Partial {
+    // What was there stays until it is known to be worth nothing.
+    let mut partial = Partial {
         path: partial,
         storage,
-        published: false,
+        keep: true,
     };
-    Ok((file, partial))
+    let handle = file.handle().map_err(StoreError::io(path, "open"))?;
+    match begins_as_ours(handle).map_err(StoreError::io(path, "read"))? {
+        Some(true) => Ok((file, partial)),
+        Some(false) => Err(StoreError::Magic {
+            path: partial.path.clone(),
+        }),
+        None => {
+            partial.keep = false;
+            Ok((file, partial))
+        }
+    }
+}
+
+/// Whether a partial file is one, or what a crash may have left of one: zeros. None if it is empty.
+fn begins_as_ours(mut file: File) -> std::io::Result<Option<bool>> {
+    let mut start = Vec::with_capacity(MAGIC.len());
+    file.rewind()?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    let ours = MAGIC.starts_with(&start) || start.iter().all(|&byte| byte == 0);
+    Ok((!start.is_empty()).then_some(ours))
 }
 
 impl CheckpointSink for CheckpointWriter {
@@ -267,50 +419,28 @@ impl CheckpointSink for CheckpointWriter {
         state: &CheckpointState,
         written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
-        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(written.len());
-        let mut entries = vec![PageEntry::zeroed(); written.len()];
-        for (entry, page) in entries.iter_mut().zip(written) {
-            *entry = PageEntry {
-                page_index: page.page_index,
-                absent: u32::from(page.bytes.is_none()),
-                digest: page.digest,
-            };
-            pages.extend(page.bytes);
+        let appended = self.guarded(|writer| writer.append_checkpoint(state, written));
+        if let Err(StoreError::Budget { .. }) = appended {
+            // It would be too large again.
+            self.discard();
         }
-        let record = Record::new(self.sequence, state, &entries, self.previous_digest);
-        let head_bytes = size_of::<Record>() + size_of_val(&entries[..]);
-        let bytes = align(head_bytes as u64) + (pages.len() * PAGE_BYTES) as u64;
-        self.check_budget(bytes, state.cycle)?;
-        self.put(bytes_of(&record))?;
-        self.put(cast_slice(&entries))?;
-        self.pad()?;
-        for bytes in pages {
-            self.put(bytes)?;
-        }
-        self.sequence += 1;
-        self.previous_digest = record.digest;
-        Ok(())
+        appended
     }
 
     fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
-        let file_bytes = align(self.written + size_of::<End>() as u64);
-        let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
-        self.put(bytes_of(&end))?;
-        self.pad()?;
-        self.flush()?;
-        if let Some(mut partial) = self.partial.take() {
-            let io = |doing| StoreError::io(&self.path, doing);
-            self.file.sync().map_err(io("sync"))?;
-            let storage = &partial.storage;
-            storage
-                .publish(&partial.path, &self.path)
-                .map_err(io("publish"))?;
-            let synced = storage.sync_folder(&self.path);
-            partial.published = true;
-            synced.map_err(io("sync the folder of"))?;
-        }
-        self.finished = true;
+        self.guarded(|writer| writer.publish(summary))?;
+        self.state = State::Finished;
         Ok(())
+    }
+
+    fn discard(&mut self) {
+        if self.state == State::Finished {
+            return;
+        }
+        self.state = State::Failed;
+        if let Some(partial) = &mut self.partial {
+            partial.keep = false;
+        }
     }
 }
 

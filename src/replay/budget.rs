@@ -6,7 +6,7 @@
 //! with the cycles they cover, all tries together take about twice the time of the last one.
 
 use super::fast_pass::{FastPass, PassError, fast_pass};
-use crate::checkpoint::{CheckpointWriter, RunIdentity, StoreError};
+use crate::checkpoint::{CheckpointSink, CheckpointWriter, RunIdentity, StoreError};
 use crate::limits::INTERVAL_CYCLES_MIN;
 use crate::program::Program;
 use crate::vm::{RunResult, TextSink};
@@ -40,7 +40,11 @@ pub fn fast_pass_within(
             Err(PassError::Store(StoreError::Budget { cycle, .. })) if cycle >= interval => {
                 interval = interval.saturating_mul(2);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                // The next one would begin with the shortest interval again.
+                writer.discard();
+                return Err(error);
+            }
             Ok(result) => return Ok((result, writer)),
         }
     }

@@ -1,4 +1,4 @@
-//! Changes: which pages each checkpoint stores, and how many of their bytes are new.
+//! Changes: which pages are others at each checkpoint, and how many of their bytes are new.
 //!
 //! In: checkpoints, and the program where bytes are to be counted (only it says what a page was
 //! before its first version). Out: one list of pages a checkpoint, in order. Holds the last version of
@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::CheckpointSource;
+use crate::checkpoint::{CheckpointSource, PageContent};
 use crate::limits::PAGE_BYTES;
 use crate::program::Program;
 
-/// A page that is stored with a checkpoint, because it changed.
+/// A page that changed since the checkpoint before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoredPage {
     /// Its address divided by [`PAGE_BYTES`].
@@ -30,17 +30,23 @@ pub fn for_each_checkpoint(
     let mut pages = Vec::new();
     for checkpoint in 0..source.count() {
         pages.clear();
-        source.for_each_stored_page(checkpoint, &mut |page| {
+        source.for_each_changed_page(checkpoint, &mut |page| {
             let page_index = page.page_index;
-            let changed_bytes = program.zip(page.bytes).map(|(program, bytes)| {
-                let version = versions.entry(page_index).or_insert_with(|| {
-                    let mut page = Box::new([0; PAGE_BYTES]);
-                    program.copy_page(page_index, &mut page);
-                    page
-                });
-                let pairs = version.iter().zip(bytes);
+            let changed_bytes = program.map(|program| {
+                let image = || {
+                    let mut image = Box::new([0; PAGE_BYTES]);
+                    program.copy_page(page_index, &mut image);
+                    image
+                };
+                let bytes = match page.content {
+                    PageContent::Bytes(bytes) => Box::new(*bytes),
+                    PageContent::Image => image(),
+                    PageContent::Zero => Box::new([0; PAGE_BYTES]),
+                };
+                let version = versions.entry(page_index).or_insert_with(image);
+                let pairs = version.iter().zip(bytes.iter());
                 let count = pairs.filter(|(before, after)| before != after).count();
-                version.copy_from_slice(bytes);
+                *version = bytes;
                 count as u32
             });
             pages.push(StoredPage {

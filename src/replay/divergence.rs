@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::fast_pass::base_digest;
+use super::fast_pass::image_digest;
 use super::{RangeReplay, ReplayError, ReplayOptions, Run, worker};
 use crate::checkpoint::CheckpointState;
 use crate::trace::columns::{Column, ColumnSet};
@@ -109,6 +109,9 @@ pub fn first_divergence(
         None if a.rows() != b.rows() => Divergence::End { cycle: rows },
         None => Divergence::None,
     };
+    for run in [a, b] {
+        run.checkpoints().check_unchanged()?;
+    }
     Ok(Comparison {
         divergence,
         checkpoint_cycle,
@@ -209,12 +212,12 @@ impl<'a> States<'a> {
         if !self.same_program {
             return false;
         }
-        let mut stored = BTreeSet::new();
+        let mut changed = BTreeSet::new();
         for side in &mut self.sides {
-            side.advance(cycle, &mut stored);
+            side.advance(cycle, &mut changed);
         }
         let [a, b] = &self.sides;
-        stored
+        changed
             .iter()
             .any(|&page_index| a.digest(page_index) != b.digest(page_index))
     }
@@ -230,15 +233,15 @@ impl Side<'_> {
         self.run.checkpoints().state(self.checkpoint(cycle))
     }
 
-    /// Takes in the pages stored up to `cycle`, and adds their indices to `stored`.
-    fn advance(&mut self, cycle: u64, stored: &mut BTreeSet<u32>) {
+    /// Takes in the pages that changed up to `cycle`, and adds their indices to `changed`.
+    fn advance(&mut self, cycle: u64, changed: &mut BTreeSet<u32>) {
         let end = self.checkpoint(cycle) + 1;
         for index in self.next..end {
             let digests = &mut self.digests;
             let source = self.run.checkpoints();
-            source.for_each_stored_page(index, &mut |page| {
+            source.for_each_changed_page(index, &mut |page| {
                 digests.insert(page.page_index, page.digest);
-                stored.insert(page.page_index);
+                changed.insert(page.page_index);
             });
         }
         self.next = end;
@@ -246,7 +249,7 @@ impl Side<'_> {
 
     fn digest(&self, page_index: u32) -> [u8; 32] {
         let known = self.digests.get(&page_index).copied();
-        known.unwrap_or_else(|| base_digest(self.run.program(), page_index))
+        known.unwrap_or_else(|| image_digest(self.run.program(), page_index))
     }
 }
 
@@ -282,12 +285,24 @@ fn first_difference(
         // In the order of the rows: what is behind a difference no longer matters.
         for found in found {
             if let Some(cycle) = found? {
+                settle(&mut pairs, options)?;
                 return Ok(Some(cycle));
             }
         }
         span_rows = (2 * span_rows).min(SPAN_ROWS.end);
     }
+    settle(&mut pairs, options)?;
     Ok(None)
+}
+
+/// Rows that were compared hold once the boundaries behind them do.
+fn settle(pairs: &mut [Pair<'_>], options: &ReplayOptions<'_>) -> Result<(), ReplayError> {
+    for Pair { runs, workers } in pairs {
+        for (run, worker) in runs.iter().zip(workers) {
+            worker.settle(run, options)?;
+        }
+    }
+    Ok(())
 }
 
 /// A worker on each run, in step.
@@ -318,8 +333,8 @@ impl<'a> Pair<'a> {
             let chunk = first..end.min(rows.end);
             first = chunk.end;
             let (mut found, mut other) = (None, Ok(()));
-            left.replay(a, options, chunk.clone(), set, &mut |ours| {
-                other = right.replay(b, options, chunk.clone(), set, &mut |theirs| {
+            left.fill(a, options, chunk.clone(), set, &mut |ours| {
+                other = right.fill(b, options, chunk.clone(), set, &mut |theirs| {
                     found = difference(ours, theirs, set);
                 });
             })?;

@@ -6,19 +6,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::{
-    CheckpointSink, CheckpointState, PageChange, PageVersions, Prefix, RunIdentity, RunSummary,
-    StoreError, WrittenDigest, WrittenPage,
+    CheckpointSink, CheckpointState, PageChange, PageContent, PageVersions, Prefix, RunIdentity,
+    RunSummary, StoreError, WrittenDigest, WrittenPage, zero_digest,
 };
 use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use crate::program::Program;
 use crate::vm::machine::MachineError;
 use crate::vm::{
     GuestMemory, Limits, Machine, MemoryKind, NoRecorder, PagedMemory, ReservedMemory, RunResult,
-    Stop, TextSink, Trap,
+    Stop, TextSink, Trap, TrapKind,
 };
 
-/// Cycles between two looks at the cancel flag where no checkpoints are made.
-const STEP_CYCLES: u64 = 1 << 24;
+/// Most cycles between two looks at the cancel flag.
+pub(super) const STEP_CYCLES: u64 = 1 << 24;
 
 /// What the page table promises of every page that was stored to.
 const BACKED: &str = "a dirty page is backed";
@@ -184,49 +184,69 @@ fn pass_on<M: GuestMemory>(
     mut sink: Option<&mut dyn CheckpointSink>,
     text: &mut dyn TextSink,
 ) -> Result<RunResult, PassError> {
-    let step = if sink.is_some() {
-        pass.interval
-    } else {
-        STEP_CYCLES
-    };
-    let mut exit_code = None;
     let mut versions = PageVersions::default();
-    let mut stored = match prefix {
-        Some(prefix) => {
-            restore(&mut machine, program, &prefix, &mut versions)?;
-            true
-        }
-        None => false,
-    };
+    let mut boundary = 0;
+    if let Some(prefix) = prefix {
+        restore(&mut machine, program, &prefix, &mut versions)?;
+        boundary = next_boundary(machine.cycle(), pass.interval);
+    }
+    let mut exit_code = None;
     loop {
+        let cycle = machine.cycle();
         if let Some(sink) = sink.as_deref_mut()
-            && !std::mem::take(&mut stored)
+            && (cycle == boundary || exit_code.is_some())
         {
             append(&mut machine, program, &mut versions, sink)?;
+            boundary = next_boundary(cycle, pass.interval);
         }
         if let Some(code) = exit_code {
-            let result = machine.finish(program, code)?;
+            let result = match machine.finish(program, code) {
+                Ok(result) => result,
+                Err(trap) => return Err(failed(trap, sink)),
+            };
             if let Some(sink) = sink {
                 sink.finish(&summary(&result))?;
             }
             break Ok(result);
         }
-        let cycle = machine.cycle();
         if pass.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(PassError::Cancelled { cycle });
         }
         let left = pass.limits.cycles_max.saturating_sub(cycle);
-        match machine.advance(program, left.min(step), &mut NoRecorder, text) {
+        let mut step = left.min(STEP_CYCLES);
+        if sink.is_some() {
+            step = step.min(boundary - cycle);
+        }
+        match machine.advance(program, step, &mut NoRecorder, text) {
             Stop::Budget if machine.cycle() >= pass.limits.cycles_max => {
-                return Err(machine.cycle_limit(program).into());
+                return Err(failed(machine.cycle_limit(program), sink));
             }
             Stop::Budget => {}
             Stop::Exit(code) => exit_code = Some(code),
-            Stop::Trap(trap) => return Err(trap.into()),
+            Stop::Trap(trap) => return Err(failed(trap, sink)),
         }
         pass.progress
             .inspect(|progress| progress(machine.cycle() - cycle));
     }
+}
+
+/// The end of the interval that begins at or before `cycle`.
+pub(super) fn next_boundary(cycle: u64, interval: u64) -> u64 {
+    // A stranger's checkpoints may claim any interval.
+    (cycle / interval + 1).saturating_mul(interval)
+}
+
+/// The error of a run that can't go on, whose checkpoints are only worth keeping if it can with more
+/// room.
+fn failed(trap: Trap, sink: Option<&mut dyn CheckpointSink>) -> PassError {
+    let limit = matches!(
+        trap.kind,
+        TrapKind::CycleLimit { .. } | TrapKind::MemoryLimit { .. } | TrapKind::TextLimit { .. }
+    );
+    if let Some(sink) = sink.filter(|_| !limit) {
+        sink.discard();
+    }
+    trap.into()
 }
 
 /// Brings a machine before its first cycle to the last checkpoint of `prefix`.
@@ -235,24 +255,36 @@ fn restore<M: GuestMemory>(
     program: &Program,
     prefix: &Prefix,
     versions: &mut PageVersions,
-) -> Result<(), Trap> {
+) -> Result<(), PassError> {
     let state = prefix.state();
-    let mut fits = Ok(());
-    prefix.for_each_page(&mut |page| {
-        versions.set(page.page_index, page.digest);
-        let mut base = [0; PAGE_BYTES];
-        let bytes = page.bytes.unwrap_or_else(|| {
-            program.copy_page(page.page_index, &mut base);
-            &base
-        });
-        fits = fits.and_then(|()| machine.set_page(page.page_index, bytes));
-    });
-    fits.map_err(|kind| Trap {
+    let trap = |kind| Trap {
         kind,
         pc: state.pc,
         cycle: state.cycle,
         address: None,
-    })?;
+    };
+    let mut restored: Result<(), PassError> = Ok(());
+    prefix.for_each_page(&mut |page| {
+        let (page_index, image) = (page.page_index, image_digest(program, page.page_index));
+        versions.set(page_index, image, page.stored);
+        if page.image.is_some_and(|claimed| claimed != image) && restored.is_ok() {
+            restored = Err(prefix.damaged("a page as the program leaves it").into());
+        }
+        let mut bytes = [0; PAGE_BYTES];
+        match page.content {
+            PageContent::Bytes(stored) => bytes = *stored,
+            PageContent::Image => {
+                program.copy_page(page_index, &mut bytes);
+            }
+            PageContent::Zero => {}
+        }
+        // All of them, so that as many are backed as were.
+        let set = machine.set_page(page_index, &bytes);
+        if restored.is_ok() {
+            restored = set.map_err(|kind| trap(kind).into());
+        }
+    });
+    restored?;
     let (cycle, pc) = (state.cycle, state.pc);
     machine.set_state(program, cycle, pc, &state.registers, state.text_bytes);
     Ok(())
@@ -267,7 +299,6 @@ fn append<M: GuestMemory>(
 ) -> Result<(), StoreError> {
     let (cycle, pc, registers) = (machine.cycle(), machine.pc(program), *machine.registers());
     let text_bytes = machine.text_bytes();
-    let backed_pages = machine.pages().backed().len() as u64;
     let (memory, pages) = machine.memory_and_pages();
     let mut dirty = WrittenDigest::default();
     let mut written = Vec::new();
@@ -275,11 +306,16 @@ fn append<M: GuestMemory>(
         let bytes = memory.page(page_index).expect(BACKED);
         let digest = *blake3::hash(bytes).as_bytes();
         dirty.add(page_index, &digest);
-        let change = versions.change(page_index, digest, || base_digest(program, page_index));
+        let change = versions.change(page_index, digest, || image_digest(program, page_index));
         written.push(WrittenPage {
             page_index,
             digest,
-            bytes: (change == PageChange::Changed).then_some(bytes),
+            content: match change {
+                PageChange::Image => Some(PageContent::Image),
+                PageChange::Zero => Some(PageContent::Zero),
+                PageChange::Stored => None,
+                PageChange::New => Some(PageContent::Bytes(bytes)),
+            },
         });
     }
     let dirty_digest = dirty.finish();
@@ -288,7 +324,6 @@ fn append<M: GuestMemory>(
         pc,
         registers,
         text_bytes,
-        backed_pages,
         dirty_digest,
     };
     sink.append(&state, &mut written.into_iter())?;
@@ -296,12 +331,14 @@ fn append<M: GuestMemory>(
     Ok(())
 }
 
-/// Digest of a page as the program leaves it. Only asked for pages that were stored to, so never
+/// Digest of a page as the program leaves it. Only asked for pages that can be stored to, so never
 /// for one of the input.
-pub(super) fn base_digest(program: &Program, page_index: u32) -> [u8; 32] {
+pub(super) fn image_digest(program: &Program, page_index: u32) -> [u8; 32] {
     let mut page = [0; PAGE_BYTES];
-    program.copy_page(page_index, &mut page);
-    *blake3::hash(&page).as_bytes()
+    match program.copy_page(page_index, &mut page) {
+        true => *blake3::hash(&page).as_bytes(),
+        false => *zero_digest(),
+    }
 }
 
 /// Digest of the pages written since the last boundary: their numbers and their bytes.

@@ -2,13 +2,13 @@
 //!
 //! In: a program, checkpoints, a range of rows, a set of columns. Out: chunks of witness columns, to
 //! a visitor. Workers own contiguous ranges: each restores memory once and then carries its own
-//! state forward, and every boundary it crosses must equal the stored checkpoint. It does not know
-//! what the columns are used for. It and [`oracle`](crate::oracle) are the only users of rayon.
+//! state forward, and every boundary it crosses, and the one behind its last row, must equal the stored
+//! checkpoint. It does not know what the columns are used for. It and [`oracle`](crate::oracle) are the only users of rayon.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::checkpoint::CheckpointSource;
+use crate::checkpoint::{CheckpointSource, StoreError};
 use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
 use crate::trace::columns::ColumnSet;
@@ -54,6 +54,14 @@ pub enum ReplayError {
         /// What differs.
         what: &'static str,
     },
+    /// A page that the checkpoints say is as the program leaves it is another.
+    #[error(
+        "the checkpoints say that page {page_index:#x} is as the program leaves it, and it is not; make them again"
+    )]
+    Image {
+        /// Its address divided by the page size.
+        page_index: u32,
+    },
     /// The guest stopped inside an interval that the checkpoints say it completed.
     #[error("replay stopped early: {0}; make the checkpoints again")]
     Trap(#[from] Trap),
@@ -83,6 +91,9 @@ pub enum ReplayError {
         /// Number of rows.
         count: u64,
     },
+    /// The checkpoints are no longer what they were.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No memory for a worker.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -145,7 +156,8 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// [`ReplayError::Program`] when they were taken from another one, [`ReplayError::Boundary`] when
-    /// the first of them is not the state before the first cycle.
+    /// the first of them is not the state before the first cycle, [`ReplayError::Image`] when a page
+    /// is said to be as the program leaves it and is not.
     pub fn new(
         program: &'a Program,
         checkpoints: &'a dyn CheckpointSource,
@@ -159,6 +171,12 @@ impl<'a> Run<'a> {
             });
         }
         check_first(program, checkpoints)?;
+        let differs = |(page_index, digest): &&(u32, [u8; 32])| {
+            fast_pass::image_digest(program, *page_index) != *digest
+        };
+        if let Some(&(page_index, _)) = checkpoints.images().iter().find(differs) {
+            return Err(ReplayError::Image { page_index });
+        }
         Ok(Self {
             program,
             checkpoints,
@@ -209,8 +227,9 @@ fn check_first(program: &Program, checkpoints: &dyn CheckpointSource) -> Result<
 /// A worker of either memory kind. The choice is made once; a call serves a whole range.
 pub(crate) trait RangeReplay: Send {
     /// Regenerates `rows` of `run`, chunk by chunk in ascending order, all chunks but the last with
-    /// `chunk_rows` rows. Rows behind the run's last one are padding rows.
-    fn replay(
+    /// `chunk_rows` rows. Rows behind the run's last one are padding rows. What was visited holds once
+    /// [`settle`](RangeReplay::settle) says so, before which more rows may be asked for.
+    fn fill(
         &mut self,
         run: &Run<'_>,
         options: &ReplayOptions<'_>,
@@ -219,11 +238,29 @@ pub(crate) trait RangeReplay: Send {
         visit: &mut dyn FnMut(&ChunkView<'_>),
     ) -> Result<(), ReplayError>;
 
+    /// Goes on to the boundary behind the last row that was filled, which must be as stored.
+    fn settle(&mut self, run: &Run<'_>, options: &ReplayOptions<'_>) -> Result<(), ReplayError>;
+
+    /// [`fill`](RangeReplay::fill) and [`settle`](RangeReplay::settle): what was visited holds if this
+    /// returns `Ok`.
+    fn replay(
+        &mut self,
+        run: &Run<'_>,
+        options: &ReplayOptions<'_>,
+        rows: Range<u64>,
+        set: ColumnSet,
+        visit: &mut dyn FnMut(&ChunkView<'_>),
+    ) -> Result<(), ReplayError> {
+        self.fill(run, options, rows, set, visit)?;
+        self.settle(run, options)
+    }
+
     /// Shows the state before `cycle` of `run`, at most its number of rows, and then checks the next
     /// boundary.
     fn look(
         &mut self,
         run: &Run<'_>,
+        options: &ReplayOptions<'_>,
         cycle: u64,
         visit: &mut dyn FnMut(&MachineState<'_>),
     ) -> Result<(), ReplayError>;
@@ -247,10 +284,76 @@ pub(crate) fn worker(
     }
 }
 
-/// Regenerates `rows` on the calling thread and shows them to `visit`, chunk by chunk.
+/// One worker on one run, for any number of ranges: it goes on from where it stands where that is
+/// possible, and restores a checkpoint otherwise.
+pub struct Replayer<'a> {
+    run: Run<'a>,
+    options: ReplayOptions<'a>,
+    worker: Box<dyn RangeReplay>,
+}
+
+impl<'a> Replayer<'a> {
+    /// A worker with its own guest memory and chunk; it runs on whatever thread calls it.
+    ///
+    /// # Errors
+    /// [`ReplayError::Machine`].
+    ///
+    /// # Panics
+    /// If a chunk is to have no rows, or more than
+    /// [`CHUNK_ROWS_MAX`](crate::limits::CHUNK_ROWS_MAX).
+    pub fn new(run: &Run<'a>, options: &ReplayOptions<'a>) -> Result<Self, ReplayError> {
+        Ok(Self {
+            run: *run,
+            options: *options,
+            worker: worker(run, options)?,
+        })
+    }
+
+    /// Regenerates `rows` and shows them to `visit`, chunk by chunk. The run goes on to the next
+    /// boundary afterwards, which must be as stored: what `visit` saw holds if this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn rows(
+        &mut self,
+        rows: Range<u64>,
+        set: ColumnSet,
+        visit: &mut dyn FnMut(&ChunkView<'_>),
+    ) -> Result<(), ReplayError> {
+        let count = self.run.rows();
+        if rows.start > rows.end || rows.end > count {
+            return Err(ReplayError::Rows {
+                start: rows.start,
+                end: rows.end,
+                count,
+            });
+        }
+        self.worker
+            .replay(&self.run, &self.options, rows, set, visit)
+    }
+
+    /// Shows the state before `cycle`, as [`seek`](seek()) does.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; [`ReplayError::Cycle`] where the run has no such cycle.
+    pub fn seek(
+        &mut self,
+        cycle: u64,
+        visit: &mut dyn FnMut(&MachineState<'_>),
+    ) -> Result<(), ReplayError> {
+        let count = self.run.rows();
+        if cycle > count {
+            return Err(ReplayError::Cycle { cycle, count });
+        }
+        self.worker.look(&self.run, &self.options, cycle, visit)
+    }
+}
+
+/// Regenerates `rows` on the calling thread and shows them to `visit`, chunk by chunk, as
+/// [`Replayer::rows`] does.
 ///
 /// # Errors
-/// [`ReplayError`]; rows already visited were right.
+/// [`ReplayError`]; what was visited may be wrong then.
 pub fn replay_rows(
     run: &Run<'_>,
     options: &ReplayOptions<'_>,
@@ -258,12 +361,5 @@ pub fn replay_rows(
     set: ColumnSet,
     visit: &mut dyn FnMut(&ChunkView<'_>),
 ) -> Result<(), ReplayError> {
-    if rows.start > rows.end || rows.end > run.rows() {
-        return Err(ReplayError::Rows {
-            start: rows.start,
-            end: rows.end,
-            count: run.rows(),
-        });
-    }
-    worker(run, options)?.replay(run, options, rows, set, visit)
+    Replayer::new(run, options)?.rows(rows, set, visit)
 }

@@ -3,7 +3,7 @@
 //! In: a run and a cycle. Out: pc, registers and memory, shown to a visitor, and a check of the
 //! boundary behind it. It does not know rows.
 
-use super::{ReplayError, ReplayOptions, Run, worker};
+use super::{ReplayError, ReplayOptions, Replayer, Run};
 
 /// What a machine is before one of its cycles, or behind its last one.
 pub struct MachineState<'a> {
@@ -38,14 +38,10 @@ pub fn seek(
     cycle: u64,
     visit: &mut dyn FnMut(&MachineState<'_>),
 ) -> Result<(), ReplayError> {
-    let count = run.rows();
-    if cycle > count {
-        return Err(ReplayError::Cycle { cycle, count });
-    }
     // Its chunk stays empty: one row is the smallest there is.
     let options = ReplayOptions {
         chunk_rows: 1,
         ..*options
     };
-    worker(run, &options)?.look(run, cycle, visit)
+    Replayer::new(run, &options)?.seek(cycle, visit)
 }

@@ -1,17 +1,24 @@
 //! One worker: a machine and a chunk, carried along a contiguous range of rows.
 //!
-//! In: a range of rows. Out: its chunks, and a [`ReplayError`] where a boundary does not match. It
-//! does not know other workers.
+//! In: a range of rows. Out: its chunks, and a [`ReplayError`] where a boundary does not match. Rows that
+//! were handed out hold once the boundary behind them was reached, so a worker goes on to it before it
+//! goes elsewhere, and when it is told that no more rows come. It does not know other workers.
 
 use std::ops::Range;
 
-use super::fast_pass::dirty_digest;
+use super::fast_pass::{STEP_CYCLES, dirty_digest, next_boundary};
 use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
+use crate::checkpoint::{PageContent, RunSummary};
+use crate::limits::{
+    OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, REGION_DATA_BYTES_MAX, REGION_HEADER_BYTES,
+};
 use crate::trace::chunk::Chunk;
 use crate::trace::columns::ColumnSet;
 use crate::trace::record::record;
 use crate::trace::view::ChunkView;
 use crate::vm::{DiscardText, GuestMemory, Limits, Machine, NoRecorder, Stop};
+
+const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
 /// A machine, the chunk it fills, and what it was last doing.
 pub(super) struct Worker<M: GuestMemory> {
@@ -20,6 +27,8 @@ pub(super) struct Worker<M: GuestMemory> {
     /// Whether the machine's state is one of this run (it is not before the first restore, nor
     /// after an error).
     usable: bool,
+    /// Whether rows of this interval, or its state, were shown.
+    shown: bool,
 }
 
 impl<M: GuestMemory> Worker<M> {
@@ -36,33 +45,46 @@ impl<M: GuestMemory> Worker<M> {
             machine,
             chunk,
             usable: false,
+            shown: false,
         })
     }
 
     /// Brings the machine to the start of `row`, by restoring the checkpoint at or before it unless
     /// going on from where it stands is no longer a way.
-    fn seek(&mut self, run: &Run<'_>, row: u64) -> Result<(), ReplayError> {
+    fn seek(
+        &mut self,
+        run: &Run<'_>,
+        options: &ReplayOptions<'_>,
+        row: u64,
+    ) -> Result<(), ReplayError> {
         let interval = run.checkpoints().identity().interval;
         let start = row / interval * interval;
         let here = self.machine.cycle();
         if !(self.usable && (start..=row).contains(&here)) {
+            self.settle(run, options)?;
             self.restore(run, (row / interval) as usize)?;
         }
-        self.usable = false;
-        run_to(&mut self.machine, run, row, |machine, budget| {
-            machine.advance(run.program(), budget, &mut NoRecorder, &mut DiscardText)
-        })?;
-        self.usable = true;
-        Ok(())
+        self.advance(run, options, row)
     }
 
     fn restore(&mut self, run: &Run<'_>, checkpoint: usize) -> Result<(), ReplayError> {
         let source = run.checkpoints();
         let machine = &mut self.machine;
         let state = source.state(checkpoint);
-        self.usable = false;
+        let expected = checkpoint as u64 * source.identity().interval;
+        let misplaced = (state.cycle != expected).then_some("cycle");
+        if let Some(what) = state.flaw().or(misplaced) {
+            source.check_unchanged()?;
+            return Err(ReplayError::Boundary { checkpoint, what });
+        }
+        (self.usable, self.shown) = (false, false);
         let mut fits = machine.restart(run.program(), source.input());
-        source.for_each_page(checkpoint, &mut |page_index, bytes| {
+        source.for_each_page(checkpoint, &mut |page_index, content| {
+            let bytes = match content {
+                PageContent::Bytes(bytes) => bytes,
+                PageContent::Zero => &ZEROS,
+                PageContent::Image => return,
+            };
             fits = fits.and_then(|()| machine.set_page(page_index, bytes));
         });
         assert_eq!(
@@ -73,12 +95,84 @@ impl<M: GuestMemory> Worker<M> {
         let (cycle, pc) = (state.cycle, state.pc);
         machine.set_state(run.program(), cycle, pc, &state.registers, state.text_bytes);
         machine.pages_mut().clear_dirty();
+        source.check_unchanged()?;
+        self.usable = true;
+        Ok(())
+    }
+
+    /// Runs on to the start of `row` without a column.
+    fn advance(
+        &mut self,
+        run: &Run<'_>,
+        options: &ReplayOptions<'_>,
+        row: u64,
+    ) -> Result<(), ReplayError> {
+        while self.machine.cycle() < row {
+            options.check_cancelled()?;
+            let end = row.min(self.machine.cycle().saturating_add(STEP_CYCLES));
+            self.run_to(run, end, |machine, _, budget| {
+                machine.advance(run.program(), budget, &mut NoRecorder, &mut DiscardText)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Advances to `row` in steps that end at interval boundaries, and checks each boundary.
+    fn run_to(
+        &mut self,
+        run: &Run<'_>,
+        row: u64,
+        mut advance: impl FnMut(&mut Machine<M>, &mut Chunk, u64) -> Stop,
+    ) -> Result<(), ReplayError> {
+        let interval = run.checkpoints().identity().interval;
+        let expected = run.rows();
+        self.usable = false;
+        let machine = &mut self.machine;
+        while machine.cycle() < row {
+            let here = machine.cycle();
+            let boundary = next_boundary(here, interval).min(expected);
+            let stop = advance(machine, &mut self.chunk, row.min(boundary) - here);
+            let now = machine.cycle();
+            match stop {
+                Stop::Trap(trap) => return Err(ReplayError::Trap(trap)),
+                Stop::Exit(_) if now != expected => {
+                    return Err(ReplayError::End {
+                        actual: now,
+                        expected,
+                    });
+                }
+                Stop::Budget if now == expected => {
+                    return Err(ReplayError::End {
+                        actual: now + 1,
+                        expected,
+                    });
+                }
+                _ => {}
+            }
+            if now == boundary {
+                let index = now.div_ceil(interval) as usize;
+                let exit_code = match stop {
+                    Stop::Exit(code) => Some(code),
+                    _ => None,
+                };
+                if let Some(what) = difference(machine, run, index, exit_code) {
+                    run.checkpoints().check_unchanged()?;
+                    return Err(ReplayError::Boundary {
+                        checkpoint: index,
+                        what,
+                    });
+                }
+                machine.pages_mut().clear_dirty();
+                self.shown = false;
+            }
+        }
+        self.usable = true;
         Ok(())
     }
 }
 
 impl<M: GuestMemory> RangeReplay for Worker<M> {
-    fn replay(
+    fn fill(
         &mut self,
         run: &Run<'_>,
         options: &ReplayOptions<'_>,
@@ -88,50 +182,51 @@ impl<M: GuestMemory> RangeReplay for Worker<M> {
     ) -> Result<(), ReplayError> {
         let real_end = run.rows().min(rows.end);
         if rows.start < real_end {
-            self.seek(run, rows.start)?;
+            self.seek(run, options, rows.start)?;
         }
         let mut first = rows.start;
         while first < rows.end {
             options.check_cancelled()?;
             let count = (rows.end - first).min(options.chunk_rows as u64);
             let real = real_end.saturating_sub(first).min(count);
-            let Self { machine, chunk, .. } = self;
             let program = run.program();
-            chunk.begin(first, set);
+            self.chunk.begin(first, set);
             if real > 0 {
-                self.usable = false;
-                run_to(machine, run, first + real, |machine, budget| {
+                self.run_to(run, first + real, |machine, chunk, budget| {
                     record(machine, program, budget as usize, chunk)
                 })?;
-                self.usable = true;
+                self.shown = !at_boundary(&self.machine, run);
             }
-            chunk.pad(program, (count - real) as usize);
-            chunk.gather_statics(program);
-            visit(&chunk.view());
+            self.chunk.pad(program, (count - real) as usize);
+            self.chunk.gather_statics(program);
+            visit(&self.chunk.view());
             first += count;
             options.progress.inspect(|progress| progress(real));
         }
         Ok(())
     }
 
+    fn settle(&mut self, run: &Run<'_>, options: &ReplayOptions<'_>) -> Result<(), ReplayError> {
+        if self.usable && self.shown {
+            let interval = run.checkpoints().identity().interval;
+            let boundary = next_boundary(self.machine.cycle(), interval);
+            self.advance(run, options, boundary.min(run.rows()))?;
+        }
+        run.checkpoints().check_unchanged()?;
+        Ok(())
+    }
+
     fn look(
         &mut self,
         run: &Run<'_>,
+        options: &ReplayOptions<'_>,
         cycle: u64,
         visit: &mut dyn FnMut(&MachineState<'_>),
     ) -> Result<(), ReplayError> {
-        let interval = run.checkpoints().identity().interval;
-        // A stranger's file may claim any interval.
-        let next = (cycle / interval + 1).saturating_mul(interval);
-        let (program, end) = (run.program(), run.rows());
         // The state behind the last row is reached by executing it, so that it was checked too.
-        self.seek(run, cycle.min(end.saturating_sub(1)))?;
-        self.usable = false;
-        let machine = &mut self.machine;
-        let advance = |machine: &mut Machine<M>, budget| {
-            machine.advance(program, budget, &mut NoRecorder, &mut DiscardText)
-        };
-        run_to(machine, run, cycle, advance)?;
+        self.seek(run, options, cycle.min(run.rows().saturating_sub(1)))?;
+        self.advance(run, options, cycle)?;
+        let (machine, program) = (&self.machine, run.program());
         let memory = machine.memory();
         visit(&MachineState {
             cycle,
@@ -140,72 +235,73 @@ impl<M: GuestMemory> RangeReplay for Worker<M> {
             text_bytes: machine.text_bytes(),
             load: &|address| memory.load_u32(address),
         });
-        run_to(machine, run, next.min(end), advance)?;
-        self.usable = true;
-        Ok(())
+        // A state that was restored and not gone on from may be wrong too.
+        self.shown = cycle < run.rows();
+        self.settle(run, options)
     }
 }
 
-/// Advances to `row` in steps that end at interval boundaries, and checks each boundary.
-fn run_to<M: GuestMemory>(
-    machine: &mut Machine<M>,
-    run: &Run<'_>,
-    row: u64,
-    mut advance: impl FnMut(&mut Machine<M>, u64) -> Stop,
-) -> Result<(), ReplayError> {
-    let interval = run.checkpoints().identity().interval;
-    let expected = run.rows();
-    while machine.cycle() < row {
-        let here = machine.cycle();
-        let boundary = ((here / interval + 1) * interval).min(expected);
-        let stop = advance(machine, row.min(boundary) - here);
-        let now = machine.cycle();
-        match stop {
-            Stop::Trap(trap) => return Err(ReplayError::Trap(trap)),
-            Stop::Exit(_) if now != expected => {
-                return Err(ReplayError::End {
-                    actual: now,
-                    expected,
-                });
-            }
-            Stop::Budget if now == expected => {
-                return Err(ReplayError::End {
-                    actual: now + 1,
-                    expected,
-                });
-            }
-            _ => {}
-        }
-        if now == boundary {
-            check_boundary(machine, run, now.div_ceil(interval) as usize)?;
-        }
-    }
-    Ok(())
+/// Whether the machine stands where a checkpoint was compared.
+fn at_boundary<M: GuestMemory>(machine: &Machine<M>, run: &Run<'_>) -> bool {
+    let cycle = machine.cycle();
+    cycle == run.rows() || cycle.is_multiple_of(run.checkpoints().identity().interval)
 }
 
-/// Compares the machine with checkpoint `index` and begins a new interval.
-fn check_boundary<M: GuestMemory>(
+/// What of the machine differs from checkpoint `index`, or behind the last cycle from the run's summary.
+fn difference<M: GuestMemory>(
     machine: &mut Machine<M>,
     run: &Run<'_>,
     index: usize,
-) -> Result<(), ReplayError> {
+    exit_code: Option<u32>,
+) -> Option<&'static str> {
     let expected = run.checkpoints().state(index);
-    let what = if machine.cycle() != expected.cycle {
-        "cycle"
+    if machine.cycle() != expected.cycle {
+        Some("cycle")
     } else if machine.pc(run.program()) != expected.pc {
-        "pc"
+        Some("pc")
     } else if *machine.registers() != expected.registers {
-        "registers"
+        Some("registers")
     } else if machine.text_bytes() != expected.text_bytes {
-        "text length"
+        Some("text length")
     } else if dirty_digest(machine) != expected.dirty_digest {
-        "memory"
+        Some("memory")
     } else {
-        machine.pages_mut().clear_dirty();
-        return Ok(());
-    };
-    Err(ReplayError::Boundary {
-        checkpoint: index,
-        what,
-    })
+        exit_code.and_then(|code| end_difference(machine, run.checkpoints().summary(), code))
+    }
+}
+
+/// What of a run that has just ended differs from `summary`.
+fn end_difference<M: GuestMemory>(
+    machine: &Machine<M>,
+    summary: &RunSummary,
+    exit_code: u32,
+) -> Option<&'static str> {
+    let output_bytes = machine.memory().load_u32(OUTPUT_BASE);
+    if exit_code != summary.exit_code {
+        Some("exit code")
+    } else if machine.text_bytes() != summary.text_bytes {
+        Some("text length")
+    } else if u64::from(output_bytes) != summary.output_bytes
+        || output_bytes > REGION_DATA_BYTES_MAX
+        || output_digest(machine.memory(), output_bytes) != summary.output_digest
+    {
+        Some("output")
+    } else {
+        None
+    }
+}
+
+/// BLAKE3 of the `bytes` bytes that stand in the output region. Allocates nothing.
+fn output_digest<M: GuestMemory>(memory: &M, bytes: u32) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let mut at = OUTPUT_BASE + REGION_HEADER_BYTES;
+    let end = at + bytes;
+    while at < end {
+        let offset = at as usize % PAGE_BYTES;
+        let count = (PAGE_BYTES - offset).min((end - at) as usize);
+        let page = memory.page(at >> PAGE_BYTES_LOG2).unwrap_or(&ZEROS);
+        hasher.update(&page[offset..offset + count]);
+        at += count as u32;
+    }
+    *hasher.finalize().as_bytes()
 }

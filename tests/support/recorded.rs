@@ -35,7 +35,12 @@ pub struct Recorded {
 impl Recorded {
     /// Runs the guest called `name` on `input`.
     pub fn new(name: &str, input: &[u8]) -> Self {
-        let program = Program::from_elf(&Guest::named(name).elf()).expect(name);
+        Self::of(name, &Guest::named(name).elf(), input)
+    }
+
+    /// Runs the guest whose ELF file is `elf` on `input`.
+    pub fn of(name: &str, elf: &[u8], input: &[u8]) -> Self {
+        let program = Program::from_elf(elf).expect(name);
         let pass = FastPass::default();
         let result = fast_pass(&program, input, &pass, None, &mut DiscardText).expect(name);
         Self {

@@ -21,7 +21,7 @@ pub fn thin(options: &ThinOptions) -> Result<(), Failure> {
     let identity = thinned_identity(&source, every)
         .ok_or_else(|| Failure::Arguments(format!("{every} intervals are too many cycles")))?;
     let out = options.out.as_ref().unwrap_or(&options.file);
-    let mut writer = CheckpointWriter::create(out, &identity, source.input())?;
+    let mut writer = CheckpointWriter::create_new(out, &identity, source.input())?;
     keep(&source, every, &mut writer)?;
     let file = writer.into_file()?;
     if options.json {
