@@ -122,6 +122,31 @@ fn a_cancelled_run_is_gone_on_with() {
 }
 
 #[test]
+fn a_run_is_cancelled_in_an_interval_that_has_no_end() {
+    let recorded = Recorded::new("sieve", b"3000000");
+    let identity = pass().identity(&recorded.program, &recorded.input);
+    let mut store = MemoryStore::new(identity, &recorded.input);
+    let (cancel, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let progress = |_| {
+        calls.fetch_add(1, Ordering::Relaxed);
+        cancel.store(true, Ordering::Relaxed);
+    };
+    let pass = FastPass {
+        interval: 1 << 40,
+        cancel: Some(&cancel),
+        progress: Some(&progress),
+        ..FastPass::default()
+    };
+    let (program, input) = (&recorded.program, &recorded.input);
+    let ran = fast_pass(program, input, &pass, Some(&mut store), &mut DiscardText);
+    let Err(PassError::Cancelled { cycle }) = ran else {
+        panic!("{ran:?}")
+    };
+    assert!(cycle < recorded.result.cycles, "{cycle}");
+    assert_eq!(calls.into_inner(), 1, "nothing runs on after that");
+}
+
+#[test]
 fn a_limit_that_was_too_low_loses_nothing() {
     let desk = Desk::new();
     let limited = |cycles_max| FastPass {

@@ -6,6 +6,10 @@ mod bodies;
 mod differential;
 #[path = "support/encode.rs"]
 mod encode;
+#[path = "support/flipping.rs"]
+mod flipping;
+#[path = "support/forge.rs"]
+mod forge;
 #[path = "support/guests.rs"]
 mod guests;
 #[path = "support/programs.rs"]
@@ -21,10 +25,12 @@ use ark_bn254::Fr;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use recorded::Recorded;
+use tracelane::checkpoint::CheckpointWriter;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{ReplayOptions, Run};
+use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
 use tracelane::sumcheck::{Statement, SumCheckProver};
 use tracelane::trace::columns::Column;
+use tracelane::vm::DiscardText;
 
 static PROOF: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let recorded = Recorded::new("sieve", b"200");
@@ -38,6 +44,21 @@ static PROOF: LazyLock<Vec<u8>> = LazyLock::new(|| {
         .prove_actual(&oracle)
         .expect("an honest prover")
         .to_bytes()
+});
+
+static CHECKPOINTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("checkpoints");
+    let recorded = Recorded::of("flipping", &flipping::flipping(40), b"some input");
+    let pass = FastPass {
+        interval: 64,
+        ..FastPass::default()
+    };
+    let (program, input) = (&recorded.program, &recorded.input);
+    let mut writer = CheckpointWriter::create(&path, &pass.identity(program, input), input);
+    let writer = writer.as_mut().expect("a writer");
+    fast_pass(program, input, &pass, Some(writer), &mut DiscardText).expect("a run");
+    std::fs::read(&path).expect("the file")
 });
 
 /// Some bytes set, some removed.
@@ -87,5 +108,22 @@ proptest! {
     fn mutants_of_programs(damage in damage(), words in programs::program(40)) {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bodies::run_words(&damaged(&bytes, &damage));
+    }
+
+    /// Bytes are set where the file says something, for most of it is zeros.
+    #[test]
+    fn mutants_of_checkpoint_files(
+        said in prop::collection::vec((any::<Index>(), 0usize..480, any::<u8>()), 0..4),
+        damage in damage(),
+        elsewhere in prop::bool::weighted(0.3),
+    ) {
+        let mut bytes = CHECKPOINTS.clone();
+        let mut parts = forge::records(&bytes);
+        parts.push(0);
+        for (part, offset, value) in said {
+            let at = parts[part.index(parts.len())] + offset;
+            bytes[at] = value;
+        }
+        bodies::open_checkpoint(&if elsewhere { damaged(&bytes, &damage) } else { bytes });
     }
 }

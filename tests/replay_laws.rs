@@ -7,6 +7,7 @@ mod guests;
 mod recorded;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
@@ -16,8 +17,9 @@ use tracelane::checkpoint::{
     ChangedPage, CheckpointSource, CheckpointState, MemoryStore, PageContent, RunIdentity,
     RunSummary,
 };
-use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{ReplayError, ReplayOptions, Run, replay_rows};
+use tracelane::oracle::{OracleError, PolynomialOracle, StreamingOracle};
+use tracelane::replay::divergence::{Comparison, Divergence, Scope, first_divergence};
+use tracelane::replay::{ReplayError, ReplayOptions, Replayer, Run, replay_rows};
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::trace::view::ChunkView;
 use tracelane::vm::MemoryKind;
@@ -75,11 +77,20 @@ fn fewer_columns_have_the_same_values() {
     let recorded = Recorded::new("btree", b"12 5");
     let (trace, store) = (recorded.trace(), recorded.checkpoints(100));
     let run = Run::new(&recorded.program, &store).expect("its own program");
-    for mask in 1..1u32 << Column::RAW_COUNT {
+    let mut replayer = Replayer::new(&run, &ReplayOptions::default()).expect("a worker");
+    let (raw_count, count) = (Column::RAW_COUNT, Column::ALL.len());
+    // Every set of raw columns, with no static one, all of them, and each of them alone.
+    let statics = 1u32 << count >> raw_count;
+    let with = |raw: u32| {
+        let alone = (0..count - raw_count).map(|index| 1 << index);
+        let statics = [0, statics - 1].into_iter().chain(alone);
+        statics.map(move |statics| raw | statics << raw_count)
+    };
+    for mask in (0..1u32 << raw_count).flat_map(with) {
         let wanted = |column: &&Column| mask >> column.id().index() & 1 == 1;
-        let columns: Vec<Column> = Column::RAW.iter().filter(wanted).copied().collect();
+        let columns: Vec<Column> = Column::ALL.iter().filter(wanted).copied().collect();
         let set: ColumnSet = columns.iter().map(|column| column.id()).collect();
-        replay_rows(&run, &ReplayOptions::default(), 0..1000, set, &mut |view| {
+        let visit = &mut |view: &ChunkView<'_>| {
             let rows = view.first_row() as usize..view.first_row() as usize + view.rows();
             for column in &columns {
                 let expected = &trace[column.id().index()][rows.clone()];
@@ -90,8 +101,10 @@ fn fewer_columns_have_the_same_values() {
                     column.name()
                 );
             }
-        })
-        .expect("sound checkpoints");
+        };
+        replayer
+            .rows(0..1000, set, visit)
+            .expect("sound checkpoints");
     }
 }
 
@@ -162,6 +175,34 @@ fn parts(rows: u64, count: u64, order: &str) -> Vec<Range<u64>> {
     parts
 }
 
+/// Regenerates parts of a run, each with some rows before it again, by workers that each take every
+/// `workers`-th of them.
+fn replay_parts(
+    run: &Run<'_>,
+    options: &ReplayOptions<'_>,
+    parts: &[Range<u64>],
+    workers: usize,
+) -> Vec<(u64, Vec<Vec<u32>>)> {
+    const AGAIN_ROWS: u64 = 300;
+    let one = |first: usize| {
+        let mut replayer = Replayer::new(run, options).expect("a worker");
+        let mine = parts.iter().skip(first).step_by(workers);
+        mine.map(|part| {
+            let start = part.start.saturating_sub(AGAIN_ROWS);
+            let mut columns = vec![Vec::new(); Column::ALL.len()];
+            let visit = &mut |view: &ChunkView<'_>| collect(&mut columns, view);
+            let replayed = replayer.rows(start..part.end, all_columns(), visit);
+            replayed.expect("sound checkpoints");
+            for column in &mut columns {
+                column.drain(..(part.start - start) as usize);
+            }
+            (part.start, columns)
+        })
+        .collect::<Vec<_>>()
+    };
+    (0..workers).into_par_iter().flat_map_iter(one).collect()
+}
+
 #[test]
 fn every_chunk_size_thread_count_and_order_gives_the_same_digests() {
     let recorded = Recorded::new("bytecode", b"16");
@@ -177,27 +218,28 @@ fn every_chunk_size_thread_count_and_order_gives_the_same_digests() {
         let pool = ThreadPoolBuilder::new().num_threads(threads);
         let pool = pool.build().expect("threads");
         for chunk_rows in [1, 2, 63, 64, 100, 1 << 11, 1 << 16, rows as usize + 1] {
-            let options = ReplayOptions {
-                chunk_rows,
-                ..Default::default()
-            };
-            for order in ["forward", "reverse", "random"] {
-                // Parts that begin inside chunks and intervals.
-                let parts = parts(rows, 9_001, order);
-                let mut replayed: Vec<(u64, Vec<Vec<u32>>)> = pool.install(|| {
-                    let replay =
-                        |part: &Range<u64>| (part.start, replay(&run, &options, part.clone()));
-                    parts.par_iter().map(replay).collect()
-                });
-                replayed.sort_by_key(|(start, _)| *start);
-                let mut columns = vec![Vec::new(); Column::ALL.len()];
-                for (_, part) in replayed {
-                    for (column, part) in columns.iter_mut().zip(part) {
-                        column.extend(part);
+            for memory in [MemoryKind::Reserved, MemoryKind::Paged] {
+                let options = ReplayOptions {
+                    chunk_rows,
+                    memory,
+                    ..Default::default()
+                };
+                for order in ["forward", "reverse", "random"] {
+                    // Parts that begin inside chunks and intervals.
+                    let parts = parts(rows, 9_001, order);
+                    let mut replayed =
+                        pool.install(|| replay_parts(&run, &options, &parts, threads));
+                    replayed.sort_by_key(|(start, _)| *start);
+                    let mut columns = vec![Vec::new(); Column::ALL.len()];
+                    for (_, part) in replayed {
+                        for (column, part) in columns.iter_mut().zip(part) {
+                            column.extend(part);
+                        }
                     }
+                    let at =
+                        format!("{threads} threads, chunks of {chunk_rows}, {memory}, {order}");
+                    assert!(digests(&columns) == expected, "{at}");
                 }
-                let at = format!("{threads} threads, chunks of {chunk_rows}, {order}");
-                assert!(digests(&columns) == expected, "{at}");
             }
         }
     }
@@ -206,21 +248,33 @@ fn every_chunk_size_thread_count_and_order_gives_the_same_digests() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// One worker asked for parts in any order, overlapping or not, forwards or backwards.
+    /// One worker asked for parts in any order, overlapping or not, forwards or backwards, and for
+    /// states in between.
     #[test]
     fn any_order_of_parts(
         interval in 1u64..500,
         chunk_rows in 1usize..300,
-        parts in prop::collection::vec((0.0..1.0f64, 0.0..1.0f64), 1..12),
+        paged in any::<bool>(),
+        parts in prop::collection::vec((0.0..1.0f64, 0.0..1.0f64, any::<bool>()), 1..12),
     ) {
         let recorded = Recorded::new("quicksort", b"40 7");
         let (trace, store) = (recorded.trace(), recorded.checkpoints(interval));
         let run = Run::new(&recorded.program, &store).expect("its own program");
-        let options = ReplayOptions { chunk_rows, ..Default::default() };
-        for (a, b) in parts {
+        let memory = if paged { MemoryKind::Paged } else { MemoryKind::Reserved };
+        let options = ReplayOptions { chunk_rows, memory, ..Default::default() };
+        let mut replayer = Replayer::new(&run, &options).expect("a worker");
+        for (a, b, look) in parts {
             let at = |share: f64| (share * recorded.result.cycles as f64) as u64;
             let rows = at(a.min(b))..at(a.max(b));
-            prop_assert!(replay(&run, &options, rows.clone()) == part(&trace, rows));
+            if look {
+                let mut pc = 0;
+                replayer.seek(at(a), &mut |state| pc = state.pc).expect("sound checkpoints");
+                prop_assert_eq!(pc, trace[Column::Pc.id().index()][at(a) as usize]);
+            }
+            let mut columns = vec![Vec::new(); Column::ALL.len()];
+            let visit = &mut |view: &ChunkView<'_>| collect(&mut columns, view);
+            replayer.rows(rows.clone(), all_columns(), visit).expect("sound checkpoints");
+            prop_assert!(columns == part(&trace, rows));
         }
     }
 }
@@ -232,6 +286,18 @@ struct Tampered<'a> {
     store: &'a MemoryStore,
     index: usize,
     tamper: Tamper,
+    summary: RunSummary,
+}
+
+impl<'a> Tampered<'a> {
+    fn new(store: &'a MemoryStore, index: usize, tamper: Tamper) -> Self {
+        Self {
+            store,
+            index,
+            tamper,
+            summary: *store.summary(),
+        }
+    }
 }
 
 impl CheckpointSource for Tampered<'_> {
@@ -239,7 +305,7 @@ impl CheckpointSource for Tampered<'_> {
         self.store.identity()
     }
     fn summary(&self) -> &RunSummary {
-        self.store.summary()
+        &self.summary
     }
     fn input(&self) -> &[u8] {
         self.store.input()
@@ -281,11 +347,7 @@ fn a_replay_ends_exactly_on_the_next_checkpoint() {
         ("cycle", |state| state.cycle += 1),
     ];
     for (expected, tamper) in &tampers[..3] {
-        let tampered = Tampered {
-            store: &store,
-            index: 0,
-            tamper: *tamper,
-        };
+        let tampered = Tampered::new(&store, 0, *tamper);
         let error = Run::new(&recorded.program, &tampered).err();
         let Some(ReplayError::Boundary { what, .. }) = error else {
             panic!("a first checkpoint with another {expected}")
@@ -295,11 +357,7 @@ fn a_replay_ends_exactly_on_the_next_checkpoint() {
     for index in 1..=last {
         let rows = 256 * (index as u64 - 1)..(256 * index as u64).min(recorded.result.cycles);
         for (expected, tamper) in tampers {
-            let tampered = Tampered {
-                store: &store,
-                index,
-                tamper,
-            };
+            let tampered = Tampered::new(&store, index, tamper);
             let run = Run::new(&recorded.program, &tampered).expect("its own program");
             let error = replay_rows(
                 &run,
@@ -318,6 +376,117 @@ fn a_replay_ends_exactly_on_the_next_checkpoint() {
             assert_eq!((checkpoint, what), (index, expected));
         }
     }
+}
+
+/// Checkpoint and difference of an error at a boundary.
+fn boundary(error: &ReplayError) -> (usize, &'static str) {
+    match error {
+        ReplayError::Boundary { checkpoint, what } => (*checkpoint, what),
+        error => panic!("{error}"),
+    }
+}
+
+#[test]
+fn rows_hold_only_if_the_checkpoint_behind_them_does() {
+    let recorded = Recorded::new("btree", b"12 5");
+    let store = recorded.checkpoints(256);
+    let tampered = Tampered::new(&store, 3, |state| state.registers[2] ^= 1);
+    let run = Run::new(&recorded.program, &tampered).expect("its own program");
+    let sound = Run::new(&recorded.program, &store).expect("its own program");
+    for memory in [MemoryKind::Reserved, MemoryKind::Paged] {
+        let options = ReplayOptions {
+            chunk_rows: 32,
+            memory,
+            ..Default::default()
+        };
+        // Ranges that end before the boundary, behind some others that did not.
+        let mut replayer = Replayer::new(&run, &options).expect("a worker");
+        for rows in [512..513, 600..700, 0..767, 766..767] {
+            let replayed = replayer.rows(rows.clone(), all_columns(), &mut |_| {});
+            let error = replayed.expect_err("a checkpoint that lies");
+            assert_eq!(boundary(&error), (3, "registers"), "{rows:?}");
+            replayer
+                .rows(0..500, all_columns(), &mut |_| {})
+                .expect("before the lie");
+        }
+        let oracle = StreamingOracle::new(run, options).expect("a worker");
+        let value = oracle.evaluate_index(Column::Pc.id(), 600);
+        let Err(OracleError::Replay(error)) = value else {
+            panic!("a value of rows that may be wrong")
+        };
+        assert_eq!(boundary(&error), (3, "registers"));
+        // Another input: they part long before the boundary that is compared.
+        let other = Recorded::new("btree", b"13 5");
+        let other_store = other.checkpoints(1 << 20);
+        let other_run = Run::new(&other.program, &other_store).expect("its own program");
+        let before = first_divergence(&sound, &other_run, &options, Scope::First);
+        let Ok(Comparison {
+            divergence: Divergence::Row { cycle, .. },
+            ..
+        }) = before
+        else {
+            panic!("{before:?}")
+        };
+        let index = (cycle / 256 + 1) as usize;
+        let lies = Tampered::new(&store, index, |state| state.registers[2] ^= 1);
+        let lying = Run::new(&recorded.program, &lies).expect("its own program");
+        let error = first_divergence(&lying, &other_run, &options, Scope::First);
+        let error = error.expect_err("a divergence in front of a lie");
+        assert_eq!(boundary(&error), (index, "registers"));
+    }
+}
+
+#[test]
+fn the_end_is_what_the_summary_says() {
+    let recorded = Recorded::new("quicksort", b"40 7");
+    let store = recorded.checkpoints(256);
+    let lies: [(&str, fn(&mut RunSummary)); 4] = [
+        ("exit code", |summary| summary.exit_code ^= 1),
+        ("text length", |summary| summary.text_bytes += 1),
+        ("output", |summary| summary.output_bytes += 1),
+        ("output", |summary| summary.output_digest[7] ^= 1),
+    ];
+    let rows = recorded.result.cycles;
+    for (expected, lie) in lies {
+        let mut tampered = Tampered::new(&store, 0, |_| {});
+        lie(&mut tampered.summary);
+        let run = Run::new(&recorded.program, &tampered).expect("its own program");
+        let options = ReplayOptions::default();
+        let replay = |rows| replay_rows(&run, &options, rows, all_columns(), &mut |_| {});
+        let error = replay(rows - 2..rows - 1).expect_err("a lie");
+        assert_eq!(boundary(&error), (store.count() - 1, expected));
+        replay(0..100).expect("a range before the last interval");
+    }
+}
+
+#[test]
+fn a_replay_is_cancelled_wherever_it_is() {
+    let recorded = Recorded::new("btree", b"12 5");
+    let store = recorded.checkpoints(1 << 40);
+    let run = Run::new(&recorded.program, &store).expect("its own program");
+    let cancel = AtomicBool::new(false);
+    let options = ReplayOptions {
+        chunk_rows: 64,
+        cancel: Some(&cancel),
+        ..Default::default()
+    };
+    let mut replayer = Replayer::new(&run, &options).expect("a worker");
+    let mut visits = 0;
+    let replayed = replayer.rows(0..500, all_columns(), &mut |_| {
+        visits += 1;
+        cancel.store(true, Ordering::Relaxed);
+    });
+    assert!(matches!(replayed, Err(ReplayError::Cancelled)));
+    assert_eq!(visits, 1, "at the next chunk");
+    let looked = replayer.seek(500, &mut |_| panic!("it was cancelled"));
+    assert!(matches!(looked, Err(ReplayError::Cancelled)));
+    cancel.store(false, Ordering::Relaxed);
+    replayer.seek(500, &mut |_| {}).expect("not any more");
+    // In front of the boundary, when all rows have been shown.
+    let replayed = replayer.rows(0..64, all_columns(), &mut |_| {
+        cancel.store(true, Ordering::Relaxed)
+    });
+    assert!(matches!(replayed, Err(ReplayError::Cancelled)));
 }
 
 #[test]

@@ -158,7 +158,7 @@ pub struct CheckpointOptions {
     /// Choose the shortest interval, a power of two from 4096 on, whose file is not larger than this.
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["interval", "resume"])]
     pub checkpoint_budget: Option<u64>,
-    /// Go on where a killed run left FILE.partial; its guest's text is not shown again.
+    /// Go on where an interrupted run left FILE.partial; its guest's text is not shown again.
     #[arg(long)]
     pub resume: bool,
     /// Print one JSON object instead of text.

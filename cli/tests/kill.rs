@@ -1,5 +1,5 @@
-//! A hundred real kills: whatever moment `tracelane checkpoint` is killed at, there is no file or a
-//! whole one, and `--resume` comes to the bytes of the run that nobody killed.
+//! A hundred real kills: whatever moment `tracelane checkpoint` is killed at, there is the older file or
+//! the whole new one, and `--resume` comes to the bytes of the run that nobody killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,9 +36,16 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
     );
     let whole = start.elapsed();
     let expected = fs::read(&out).expect("the file");
-    let (mut seed, mut interrupted, mut resumed) = (7u64, 0, 0);
+    // A complete file of another run.
+    fs::write(&input, b"100 7").expect("an input");
+    let ran = checkpoint(&input, &out, false).output().expect("a run");
+    assert!(ran.status.success());
+    let older = fs::read(&out).expect("the file");
+    assert_ne!(older.len(), expected.len());
+    fs::write(&input, b"40000 7").expect("an input");
+    let (mut seed, mut interrupted, mut resumed, mut survived) = (7u64, 0, 0, 0);
     for kill in 0..100 {
-        let _gone = fs::remove_file(&out);
+        fs::write(&out, &older).expect("an older file");
         let mut child = checkpoint(&input, &out, kill % 2 == 1)
             .spawn()
             .expect("a run");
@@ -48,9 +55,9 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
         sleep(whole.mul_f64((seed >> 40) as f64 / (1u64 << 24) as f64));
         child.kill().expect("SIGKILL");
         interrupted += u32::from(!child.wait().expect("its end").success());
-        if out.exists() {
-            assert!(fs::read(&out).expect("the file") == expected, "kill {kill}");
-        }
+        let now = fs::read(&out).expect("a file, always");
+        assert!(now == older || now == expected, "kill {kill}");
+        survived += u32::from(now == older);
         // What an even one leaves, the next one goes on with, until it is killed in turn.
         if kill % 2 == 0 {
             continue;
@@ -63,5 +70,6 @@ fn a_killed_run_is_resumed_to_the_same_bytes() {
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
     assert!(interrupted > 50, "{interrupted} of 100 were killed in time");
+    assert!(survived > 50, "{survived} of 100 left the older file");
     assert!(resumed > 20, "{resumed} of 50 went on from a checkpoint");
 }

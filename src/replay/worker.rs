@@ -69,6 +69,8 @@ impl<M: GuestMemory> Worker<M> {
 
     fn restore(&mut self, run: &Run<'_>, checkpoint: usize) -> Result<(), ReplayError> {
         let source = run.checkpoints();
+        // Before and after: what was cut off must not be touched, what was changed not be used.
+        source.check_unchanged()?;
         let machine = &mut self.machine;
         let state = source.state(checkpoint);
         let expected = checkpoint as u64 * source.identity().interval;

@@ -2,14 +2,19 @@
 
 #![allow(dead_code, reason = "each target takes the body it is named after")]
 
+use std::io::Write;
+
 use ark_bn254::Fr;
 use tracelane::Program;
-use tracelane::replay::{FastPass, fast_pass};
+use tracelane::checkpoint::{CheckpointFile, CheckpointSource};
+use tracelane::replay::changes::for_each_checkpoint;
+use tracelane::replay::{FastPass, ReplayOptions, Replayer, Run, fast_pass};
 use tracelane::sumcheck::{Proof, verify};
-use tracelane::trace::columns::Column;
+use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::vm::{DiscardText, Limits, MemoryKind};
 
 use crate::differential::{Case, compare};
+use crate::{flipping, forge};
 
 /// Loads an ELF file and, where that works, runs it a little on both memories.
 pub fn load_elf(bytes: &[u8]) {
@@ -54,5 +59,40 @@ pub fn decode_proof(bytes: &[u8]) {
     if let Ok(proof) = Proof::<Fr>::from_bytes(bytes) {
         assert_eq!(proof.to_bytes(), bytes, "one encoding");
         let _verdict = verify(&proof, &proof.instance, Column::NAMES).map(|_| ());
+    }
+}
+
+/// Opens a checkpoint file, as it is and with all digests made to fit, and replays all of it where it says
+/// that it is of the guest [`flipping`]: what is accepted then is what that run comes to.
+pub fn open_checkpoint(bytes: &[u8]) {
+    open_as_it_is(bytes);
+    let mut forged = bytes.to_vec();
+    forge::rechain(&mut forged, 0..0);
+    open_as_it_is(&forged);
+}
+
+fn open_as_it_is(bytes: &[u8]) {
+    let mut named = tempfile::NamedTempFile::new().expect("a file");
+    named.write_all(bytes).expect("room");
+    let Ok(file) = CheckpointFile::open(named.path()) else {
+        return;
+    };
+    let program = Program::from_elf(&flipping::flipping(40)).expect("a guest");
+    for_each_checkpoint(&file, Some(&program), &mut |_, _| {});
+    let Ok(run) = Run::new(&program, &file) else {
+        return;
+    };
+    let mut replayer = Replayer::new(&run, &ReplayOptions::default()).expect("a worker");
+    let looked = replayer.seek(run.rows() / 2, &mut |_| {});
+    let all = ColumnSet::first(Column::ALL.len());
+    if replayer.rows(0..run.rows(), all, &mut |_| {}).is_ok() && looked.is_ok() {
+        let pass = FastPass::default();
+        let result = fast_pass(&program, file.input(), &pass, None, &mut DiscardText);
+        let (result, summary) = (result.expect("a run"), file.summary());
+        assert_eq!(result.cycles, summary.cycles);
+        assert_eq!(result.exit_code, summary.exit_code);
+        assert_eq!(result.text_bytes, summary.text_bytes);
+        let output_digest = *blake3::hash(&result.output).as_bytes();
+        assert_eq!(output_digest, summary.output_digest);
     }
 }
