@@ -127,7 +127,8 @@ impl Desk {
             let mut store = MemoryStore::new(identity, file.input());
             let _refused = thin(&file, every, &mut store);
         }
-        for_each_checkpoint(&file, Some(&self.recorded.program), &mut |_, _| {});
+        for_each_checkpoint(&file, Some(&self.recorded.program), &mut |_, _| {})
+            .expect("as it was opened");
         if refused {
             Verdict::NoRows
         } else if file.input() != self.recorded.input {

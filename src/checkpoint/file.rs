@@ -257,7 +257,9 @@ impl CheckpointSource for CheckpointFile {
     }
 
     fn check_unchanged(&self) -> Result<(), StoreError> {
-        let stamp = Stamp::of(&self.file).map_err(StoreError::io(&self.path, "read"))?;
+        // A sweep, which allocates nothing, asks this.
+        let stamp = Stamp::of(&self.file);
+        let stamp = stamp.map_err(|error| StoreError::io(&self.path, "read")(error))?;
         if stamp == self.stamp && !self.changed.load(Ordering::Relaxed) {
             return Ok(());
         }

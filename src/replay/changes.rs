@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::{CheckpointSource, PageContent};
+use crate::checkpoint::{CheckpointSource, PageContent, StoreError};
 use crate::limits::PAGE_BYTES;
 use crate::program::Program;
 
@@ -20,12 +20,15 @@ pub struct StoredPage {
 }
 
 /// Visits every checkpoint of `source` in order: its index, and the pages that changed since the one
-/// before, by ascending index.
+/// before, by ascending index. They hold if this returns `Ok`.
+///
+/// # Errors
+/// [`StoreError::Changed`].
 pub fn for_each_checkpoint(
     source: &dyn CheckpointSource,
     program: Option<&Program>,
     visit: &mut dyn FnMut(usize, &[StoredPage]),
-) {
+) -> Result<(), StoreError> {
     let mut versions = HashMap::<u32, Box<[u8; PAGE_BYTES]>>::new();
     let mut pages = Vec::new();
     for checkpoint in 0..source.count() {
@@ -56,4 +59,5 @@ pub fn for_each_checkpoint(
         });
         visit(checkpoint, &pages);
     }
+    source.check_unchanged()
 }

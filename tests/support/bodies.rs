@@ -78,7 +78,7 @@ fn open_as_it_is(bytes: &[u8]) {
         return;
     };
     let program = Program::from_elf(&flipping::flipping(40)).expect("a guest");
-    for_each_checkpoint(&file, Some(&program), &mut |_, _| {});
+    for_each_checkpoint(&file, Some(&program), &mut |_, _| {}).expect("as it was opened");
     let Ok(run) = Run::new(&program, &file) else {
         return;
     };

@@ -44,7 +44,7 @@ pub fn inspect(options: &InspectOptions) -> Result<(), Failure> {
             listed.start, listed.end
         )));
     }
-    let changes = Changes::read(&file, program.as_ref(), &listed);
+    let changes = Changes::read(&file, program.as_ref(), &listed)?;
     if options.json {
         let mut report = report(&file);
         changes.report(&mut report, program.as_ref());
@@ -76,7 +76,11 @@ struct Listed {
 }
 
 impl Changes {
-    fn read(file: &CheckpointFile, program: Option<&Program>, listed: &Range<u64>) -> Self {
+    fn read(
+        file: &CheckpointFile,
+        program: Option<&Program>,
+        listed: &Range<u64>,
+    ) -> Result<Self, Failure> {
         let mut changes = Self {
             pages: BTreeMap::new(),
             listed: Vec::new(),
@@ -98,8 +102,8 @@ impl Changes {
                     ranges: places::ranges_of(pages, program),
                 });
             }
-        });
-        changes
+        })?;
+        Ok(changes)
     }
 
     /// All ranges that changed, the most often changed first.
