@@ -280,6 +280,7 @@ proptest! {
 }
 
 type Tamper = fn(&mut CheckpointState);
+type Lie = fn(&mut RunSummary);
 
 /// Checkpoints of which one says something else.
 struct Tampered<'a> {
@@ -440,7 +441,7 @@ fn rows_hold_only_if_the_checkpoint_behind_them_does() {
 fn the_end_is_what_the_summary_says() {
     let recorded = Recorded::new("quicksort", b"40 7");
     let store = recorded.checkpoints(256);
-    let lies: [(&str, fn(&mut RunSummary)); 4] = [
+    let lies: [(&str, Lie); 4] = [
         ("exit code", |summary| summary.exit_code ^= 1),
         ("text length", |summary| summary.text_bytes += 1),
         ("output", |summary| summary.output_bytes += 1),
