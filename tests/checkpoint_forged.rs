@@ -20,11 +20,13 @@ use std::path::PathBuf;
 use forge::{ENTRY, PAGE, RECORD, rechain, records, without_checkpoints};
 use recorded::{Recorded, all_columns};
 use tracelane::checkpoint::{
-    CheckpointFile, CheckpointSource, CheckpointWriter, MemoryStore, StoreError, thin,
-    thinned_identity,
+    CheckpointFile, CheckpointSource, CheckpointWriter, MemoryStore, StoreError, partial_path,
+    thin, thinned_identity,
 };
 use tracelane::replay::changes::for_each_checkpoint;
-use tracelane::replay::{FastPass, ReplayError, ReplayOptions, Replayer, Run, fast_pass};
+use tracelane::replay::{
+    FastPass, PassError, ReplayError, ReplayOptions, Replayer, Run, fast_pass, resume_pass,
+};
 use tracelane::trace::columns::Column;
 use tracelane::trace::view::ChunkView;
 use tracelane::vm::DiscardText;
@@ -380,6 +382,40 @@ fn pages_without_bytes_are_what_they_are_said_to_be() {
     assert!(
         tried.iter().all(|&count| count > 1),
         "{tried:?} of each kind"
+    );
+}
+
+#[test]
+fn only_the_program_tells_what_it_leaves() {
+    let desk = Desk::new();
+    let mut forged = desk.bytes.clone();
+    // All claims of a kind, so that none contradicts another.
+    for record in records(&desk.bytes).into_iter().rev().skip(1) {
+        let count = u32::from_le_bytes(forged[record + 36..record + 40].try_into().expect("4"));
+        for entry in (0..count as usize).map(|entry| record + RECORD + entry * ENTRY) {
+            forged[entry + 8] ^= u8::from(forged[entry + 4] == 2);
+        }
+    }
+    rechain(&mut forged, 0..0);
+    let verdict = desk.judge(&forged);
+    assert!(
+        matches!(verdict, Verdict::NoRun(ReplayError::Image { .. })),
+        "{verdict:?}"
+    );
+    // The same in what a run is gone on with from.
+    fs::write(partial_path(&desk.path), &forged).expect("a file");
+    let (program, input) = (&desk.recorded.program, &desk.recorded.input);
+    let pass = FastPass {
+        interval: INTERVAL,
+        ..FastPass::default()
+    };
+    let resumed = CheckpointWriter::resume(&desk.path, &pass.identity(program, input), input);
+    let (mut writer, prefix) = resumed.expect("nothing contradicts itself");
+    let prefix = prefix.expect("checkpoints");
+    let ran = resume_pass(program, input, &pass, prefix, &mut writer, &mut DiscardText);
+    assert!(
+        matches!(ran, Err(PassError::Store(StoreError::Damaged { .. }))),
+        "{ran:?}"
     );
 }
 
