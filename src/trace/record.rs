@@ -83,8 +83,7 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
         = ChunkBlock<'a, 'b, GROUPS, STRIDE>
     where
         Self: 'b;
-    // Stores bound a record pass, about one a clock, and not dispatch (PERF.md M-7).
-    const PAIRS: bool = false;
+    const PAIRS: bool = STRIDE != 0;
     const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
 
     #[inline(always)]

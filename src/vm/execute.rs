@@ -239,12 +239,16 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 }
             }};
         }
+        macro_rules! place {
+            () => {
+                // Opaque, or every block would compute it at its start and every op move it on.
+                std::hint::black_box(index) + at as u32
+            };
+        }
         macro_rules! link {
-            ($op:ident) => {{
-                // Opaque, or every block would compute it at its start.
-                let next = std::hint::black_box(index + at as u32) + 1;
-                write_rd!($op, program.pc_of(next))
-            }};
+            ($op:ident) => {
+                write_rd!($op, program.pc_of(place!() + 1))
+            };
         }
         macro_rules! jump_register {
             ($op:ident, $link:expr) => {{
@@ -473,7 +477,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         return Err((at, Ended::Fault(kind, None)));
                     }
                     Kind::Outside => {
-                        let pc = program.pc_of(index + at as u32);
+                        let pc = program.pc_of(place!());
                         return Err((at, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
                     }
                 }
