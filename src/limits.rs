@@ -36,18 +36,27 @@ pub const REGION_DATA_BYTES_MAX: u32 = REGION_BYTES - REGION_HEADER_BYTES;
 pub const PROGRAM_HEADER_COUNT_MAX: usize = 256;
 
 /// Bytes that text may span, from its lowest to its highest address.
-/// 2^24 instructions: sixteen times the largest guest we know of, a table of 128 MiB at the most.
-pub const TEXT_BYTES_MAX: u32 = 1 << 26;
+/// 2^22 instructions: four times the largest guest we know of. Each takes 40 bytes of tables.
+pub const TEXT_BYTES_MAX: u32 = 1 << 24;
 
-/// Bytes that text may span without a byte in the file: gaps, zeros.
+/// Bytes that text may span beyond those that the file has: gaps, zeros. Tables then follow the file's
+/// size: one of 4 MiB loads in 64 MiB, whatever it says.
 pub const TEXT_BYTES_EMPTY_MAX: u64 = 1 << 20;
 
-/// Further bytes that text may span for each of its bytes in the file, so that a small file can't ask
-/// for a large instruction table.
-pub const TEXT_SPREAD_MAX: u64 = 16;
-
 /// Bytes of the largest ELF file that is looked at.
-pub const ELF_BYTES_MAX: usize = 1 << 30;
+pub const ELF_BYTES_MAX: usize = 1 << 28;
+
+/// Entries of a symbol table that are looked at.
+pub const SYMBOLS_READ_MAX: usize = 1 << 20;
+
+/// Symbols that are kept.
+pub const SYMBOLS_KEPT_MAX: usize = 1 << 16;
+
+/// Longest part of a symbol's name that is kept. Names that Rust mangles are long.
+pub const SYMBOL_NAME_BYTES_MAX: usize = 1 << 10;
+
+/// Bytes of all names together that are looked at: a table may point everywhere into one long string.
+pub const SYMBOL_NAMES_BYTES_MAX: usize = 1 << 24;
 
 /// Rows of a chunk unless the caller says otherwise: nine raw columns of 2^11 u32 are 72 KiB, and
 /// 32 columns with the static and derived ones are 256 KiB, half of a 512 KiB L2.

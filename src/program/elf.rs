@@ -1,20 +1,25 @@
 //! ELF loading: bytes of a file become an image, or a typed refusal.
 //!
 //! In: the bytes of a statically linked RV32IM executable. Out: segments, entry, symbols. Only
-//! segments are loaded; sections are looked at for symbols alone, and nothing in them can make a
-//! load fail. Nothing else in the engine knows ELF.
+//! segments are loaded; sections are looked at for symbols alone (`sections`), and nothing in them
+//! can make a load fail. Nothing else in the engine knows ELF.
 
+use elf::ParseError;
 use elf::abi;
 use elf::endian::AnyEndian;
-use elf::file::Class;
+use elf::file::{Class, FileHeader, parse_ident};
+use elf::parse::ParsingTable;
 use elf::segment::ProgramHeader;
-use elf::{ElfBytes, ParseError};
 
-use super::symbols::{Symbol, Symbols};
+use super::sections;
+use super::symbols::Symbols;
 use crate::limits::{
     ELF_BYTES_MAX, INPUT_BASE, NULL_END, PROGRAM_HEADER_COUNT_MAX, REGION_BYTES,
-    TEXT_BYTES_EMPTY_MAX, TEXT_BYTES_MAX, TEXT_SPREAD_MAX,
+    TEXT_BYTES_EMPTY_MAX, TEXT_BYTES_MAX,
 };
+
+/// Bytes of an ELF32 program header.
+const PROGRAM_HEADER_BYTES: usize = 32;
 
 /// How to build a program that loads.
 const HOW_TO_COMPILE: &str = "compile for rv32im, e.g. gcc -march=rv32im -mabi=ilp32 -static, or \
@@ -81,7 +86,8 @@ pub enum ElfError {
         /// Limit.
         max: usize,
     },
-    /// A segment's file bytes lie outside the file or exceed its memory size.
+    /// A segment's file bytes lie outside the file or exceed its memory size, or all segments
+    /// together have more of them than the file.
     #[error("segment {index}: {actual} file bytes do not fit ({expected} at the most)")]
     SegmentBytes {
         /// Index of the program header.
@@ -181,34 +187,50 @@ pub(super) fn load(bytes: &[u8]) -> Result<Image, ElfError> {
             max: ELF_BYTES_MAX,
         });
     }
-    let file = ElfBytes::<AnyEndian>::minimal_parse(bytes)?;
+    let file = file_header(bytes)?;
     check_header(&file)?;
-    let headers = program_headers(&file)?;
+    let headers = program_headers(bytes, &file)?;
     let mut segments = Vec::new();
+    // No byte of the file twice: or one of 4 MiB could ask for gigabytes.
+    let mut left = bytes.len() as u64;
     for (index, header) in headers.iter().enumerate() {
         match header.p_type {
             abi::PT_INTERP | abi::PT_DYNAMIC => return Err(ElfError::Dynamic),
             abi::PT_LOAD if header.p_memsz > 0 || header.p_filesz > 0 => {
-                segments.push(segment(bytes, index, header)?);
+                segments.push(segment(bytes, index, header, left)?);
+                left -= header.p_filesz;
             }
             _ => {}
         }
     }
     // The extension first: who compiled for another machine needs no advice on linking.
-    check_extensions(file.ehdr.e_flags, file.ehdr.e_entry as u32, &segments)?;
+    check_extensions(file.e_flags, file.e_entry as u32, &segments)?;
     check_writable_text(&headers)?;
     check_overlap(&segments)?;
     check_text(&segments)?;
-    let entry = check_entry(file.ehdr.e_entry, &segments)?;
+    let entry = check_entry(file.e_entry, &segments)?;
     Ok(Image {
-        symbols: symbols(&file),
+        symbols: sections::symbols(bytes, &file, &segments),
         segments,
         entry,
     })
 }
 
-fn check_header(file: &ElfBytes<'_, AnyEndian>) -> Result<(), ElfError> {
-    let header = &file.ehdr;
+fn file_header(bytes: &[u8]) -> Result<FileHeader<AnyEndian>, ElfError> {
+    let part = |start: usize, end: usize| {
+        let missing = ParseError::SliceReadError((start, end));
+        bytes.get(start..end).ok_or(missing)
+    };
+    let ident = parse_ident(part(0, abi::EI_NIDENT)?)?;
+    let bytes_behind = match ident.1 {
+        Class::ELF32 => elf::file::ELF32_EHDR_TAILSIZE,
+        Class::ELF64 => elf::file::ELF64_EHDR_TAILSIZE,
+    };
+    let tail = part(abi::EI_NIDENT, abi::EI_NIDENT + bytes_behind)?;
+    Ok(FileHeader::parse_tail(ident, tail)?)
+}
+
+fn check_header(header: &FileHeader<AnyEndian>) -> Result<(), ElfError> {
     if header.e_machine != abi::EM_RISCV {
         let (actual, expected) = (header.e_machine, abi::EM_RISCV);
         return Err(ElfError::NotRiscv { actual, expected });
@@ -231,17 +253,42 @@ fn check_header(file: &ElfBytes<'_, AnyEndian>) -> Result<(), ElfError> {
     Ok(())
 }
 
-fn program_headers(file: &ElfBytes<'_, AnyEndian>) -> Result<Vec<ProgramHeader>, ElfError> {
-    let max = PROGRAM_HEADER_COUNT_MAX;
-    let none = ElfError::ProgramHeaderCount { actual: 0, max };
-    Ok(file.segments().ok_or(none)?.iter().collect())
+fn program_headers(
+    bytes: &[u8],
+    header: &FileHeader<AnyEndian>,
+) -> Result<Vec<ProgramHeader>, ElfError> {
+    if header.e_phoff == 0 {
+        let max = PROGRAM_HEADER_COUNT_MAX;
+        return Err(ElfError::ProgramHeaderCount { actual: 0, max });
+    }
+    let entry_bytes = usize::from(header.e_phentsize);
+    if entry_bytes != PROGRAM_HEADER_BYTES {
+        let sizes = (entry_bytes as u64, PROGRAM_HEADER_BYTES as u64);
+        return Err(ParseError::BadEntsize(sizes).into());
+    }
+    // An offset of 32 bits and at most 256 headers.
+    let start = header.e_phoff as usize;
+    let end = start + usize::from(header.e_phnum) * PROGRAM_HEADER_BYTES;
+    let table = bytes
+        .get(start..end)
+        .ok_or(ParseError::SliceReadError((start, end)))?;
+    Ok(ParsingTable::new(header.endianness, header.class, table)
+        .iter()
+        .collect())
 }
 
-fn segment(bytes: &[u8], index: usize, header: &ProgramHeader) -> Result<Segment, ElfError> {
+/// The segment of a header, with at most `left` bytes of the file.
+fn segment(
+    bytes: &[u8],
+    index: usize,
+    header: &ProgramHeader,
+    left: u64,
+) -> Result<Segment, ElfError> {
     let (address, file_bytes, memory_bytes) = (header.p_vaddr, header.p_filesz, header.p_memsz);
     let possible = (bytes.len() as u64)
         .saturating_sub(header.p_offset)
-        .min(memory_bytes);
+        .min(memory_bytes)
+        .min(left);
     if file_bytes > possible {
         return Err(ElfError::SegmentBytes {
             index,
@@ -337,7 +384,7 @@ fn check_text(segments: &[Segment]) -> Result<(), ElfError> {
     let high = text().map(Segment::end).max().unwrap_or(0);
     let actual = high - low;
     let file_bytes: u64 = text().map(|segment| segment.file.len() as u64).sum();
-    let max = u64::from(TEXT_BYTES_MAX).min(TEXT_BYTES_EMPTY_MAX + TEXT_SPREAD_MAX * file_bytes);
+    let max = u64::from(TEXT_BYTES_MAX).min(TEXT_BYTES_EMPTY_MAX + file_bytes);
     if !(4..=max).contains(&actual) {
         let max = max as u32;
         return Err(ElfError::TextBytes { actual, max });
@@ -389,22 +436,4 @@ fn first_compressed(entry: u32, segments: &[Segment]) -> Option<u32> {
         offset += 4;
     }
     None
-}
-
-/// Best effort: a damaged symbol table gives fewer symbols, never an error.
-fn symbols(file: &ElfBytes<'_, AnyEndian>) -> Symbols {
-    let Ok(Some((table, names))) = file.symbol_table() else {
-        return Symbols::default();
-    };
-    let named = table.iter().filter(|symbol| {
-        let kind = symbol.st_symtype();
-        (kind == abi::STT_FUNC || kind == abi::STT_NOTYPE || kind == abi::STT_OBJECT)
-            && symbol.st_shndx != abi::SHN_UNDEF
-    });
-    Symbols::new(named.filter_map(|symbol| {
-        let name = names.get(symbol.st_name as usize).ok()?;
-        let function = symbol.st_symtype() != abi::STT_OBJECT;
-        let bytes = symbol.st_size as u32;
-        Some(Symbol::new(name, symbol.st_value as u32, bytes, function))
-    }))
 }

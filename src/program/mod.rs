@@ -10,6 +10,7 @@ use crate::trace::columns::Column;
 pub mod elf;
 pub mod op;
 pub(crate) mod pair;
+mod sections;
 pub mod symbols;
 
 pub use elf::{ElfError, Segment};
@@ -262,7 +263,9 @@ fn block_lengths(ops: &[Op]) -> Vec<u32> {
 fn static_columns(text_base: u32, words: &[u32]) -> Vec<Vec<u32>> {
     let jump_to_itself = 0x0000_006f;
     let rows = words.iter().copied().chain([jump_to_itself]).enumerate();
-    let mut columns = vec![Vec::with_capacity(words.len() + 1); Column::STATIC.len()];
+    // One by one: a copy of an empty vector has no room.
+    let room = |_: &Column| Vec::with_capacity(words.len() + 1);
+    let mut columns: Vec<Vec<u32>> = Column::STATIC.iter().map(room).collect();
     for (index, word) in rows {
         let pc = op::pc_of(text_base, index as u32);
         let decoded = isa::decode(word);

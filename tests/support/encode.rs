@@ -184,8 +184,12 @@ pub fn elf(entry: u32, segments: &[Segment], symbols: &[(&str, u32)]) -> Vec<u8>
     for (name, address) in symbols {
         let fields = [names.len() as u32, *address, 4];
         table.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
-        // Global object, in section 1.
-        table.extend([0x11, 0, 1, 0]);
+        let code = segments.iter().any(|segment| {
+            let offset = address.wrapping_sub(segment.address);
+            segment.flags & 1 != 0 && offset < segment.memory_bytes
+        });
+        // Global function or object, in section 1.
+        table.extend([if code { 0x12 } else { 0x11 }, 0, 1, 0]);
         names.extend(name.bytes());
         names.push(0);
     }
