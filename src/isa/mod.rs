@@ -141,13 +141,53 @@ pub struct Instruction {
     pub imm: u32,
 }
 
+/// Bits of a word that together tell all instructions of the table apart.
+const KEY_BITS: u32 = 0x4210_707c;
+
+/// log2 of the number of keys.
+const KEY_BITS_COUNT: u32 = KEY_BITS.count_ones();
+
+/// [`KEY_BITS`] of a word, pushed together.
+const fn key(word: u32) -> usize {
+    let fields = word >> 2 & 31 | (word >> 12 & 7) << 5;
+    (fields | (word >> 20 & 1) << 8 | (word >> 25 & 1) << 9 | (word >> 30 & 1) << 10) as usize
+}
+
+/// For each key the one instruction that a word with it can be, as an index into [`Opcode::ALL`]; an
+/// index behind the last one where there is none. Derived from the table; that `KEY_BITS` are enough is
+/// checked here.
+static CANDIDATES: [u8; 1 << KEY_BITS_COUNT] = {
+    let none = Opcode::ALL.len() as u8;
+    let mut candidates = [none; 1 << KEY_BITS_COUNT];
+    let mut index = 0;
+    while index < Opcode::ALL.len() {
+        let (pattern, mask) = Opcode::ALL[index].encoding();
+        // Every key that agrees with the pattern where the mask looks: all subsets of what it ignores.
+        let ignored = KEY_BITS & !mask;
+        let mut other = 0;
+        loop {
+            let slot = &mut candidates[key(pattern | other)];
+            assert!(*slot == none, "two instructions share a key");
+            *slot = index as u8;
+            other = other.wrapping_sub(ignored) & ignored;
+            if other == 0 {
+                break;
+            }
+        }
+        index += 1;
+    }
+    candidates
+};
+
 /// Takes a word apart, or `None` where it is no RV32IM instruction.
 #[must_use]
 pub fn decode(word: u32) -> Option<Instruction> {
-    let opcode = Opcode::ALL.iter().copied().find(|opcode| {
-        let (pattern, mask) = opcode.encoding();
-        word & mask == pattern
-    })?;
+    let candidate = CANDIDATES[key(word)];
+    let opcode = *Opcode::ALL.get(usize::from(candidate))?;
+    let (pattern, mask) = opcode.encoding();
+    if word & mask != pattern {
+        return None;
+    }
     let rd = (word >> 7 & 31) as u8;
     let rs1 = (word >> 15 & 31) as u8;
     let rs2 = (word >> 20 & 31) as u8;
@@ -190,9 +230,13 @@ fn immediate_j(word: u32) -> u32 {
     sign << 20 | (word & 0x000f_f000) | (word >> 20 & 1) << 11 | (word >> 21 & 0x3ff) << 1
 }
 
-/// The extension an instruction word outside RV32IM most likely belongs to, for error messages.
+/// The extension an instruction word outside RV32IM most likely belongs to, for error messages. Words
+/// that are all zeros or all ones are no instruction of any.
 #[must_use]
 pub fn missing_extension(word: u32) -> Option<&'static str> {
+    if word == 0 || word == !0 {
+        return None;
+    }
     if word & 3 != 3 {
         return Some("C");
     }
@@ -200,9 +244,12 @@ pub fn missing_extension(word: u32) -> Option<&'static str> {
         (0x0b, _) => Some("A"),
         (0x01 | 0x09, 2) | (0x10..=0x13, _) => Some("F"),
         (0x01 | 0x09, 3) => Some("D"),
+        (0x01 | 0x09, 0 | 5..=7) | (0x15, _) => Some("V"),
         (0x14, _) => Some(if word >> 25 & 3 == 1 { "D" } else { "F" }),
         (0x1c, 1..=3 | 5..=7) => Some("Zicsr"),
-        (0x06 | 0x0e, _) => Some("RV64I"),
+        // ld, lwu, sd, the word operations, and shifts by 32 and more.
+        (0x00, 3 | 6) | (0x08, 3) | (0x06 | 0x0e, _) => Some("RV64I"),
+        (0x04, 1 | 5) if word & 0xbe00_0000 == 0x0200_0000 => Some("RV64I"),
         _ => None,
     }
 }
