@@ -54,19 +54,19 @@ pub(super) fn call<M: GuestMemory>(
             if a0 != 1 && a0 != 2 {
                 return Err((TrapKind::BadFileDescriptor { descriptor: a0 }, None));
             }
-            let wraps = u64::from(a1) + u64::from(a2) > 1 << 32;
-            if a2 > 0 && (a1 < NULL_END || wraps) {
+            if a2 > 0 && a1 < NULL_END {
                 return Err((TrapKind::NullAddress, Some(a1)));
             }
-            if *text_bytes + u64::from(a2) > text_bytes_max {
-                return Err((
-                    TrapKind::TextLimit {
-                        limit_bytes: text_bytes_max,
-                    },
-                    None,
-                ));
+            if u64::from(a1) + u64::from(a2) > 1 << 32 {
+                return Err((TrapKind::TextRange { bytes: a2 }, Some(a1)));
             }
-            *text_bytes += u64::from(a2);
+            let limit_bytes = text_bytes_max;
+            // A checkpoint may claim any number of bytes written before it.
+            let total = text_bytes.checked_add(u64::from(a2));
+            let Some(total) = total.filter(|&total| total <= limit_bytes) else {
+                return Err((TrapKind::TextLimit { limit_bytes }, None));
+            };
+            *text_bytes = total;
             for_each_piece(memory, a1, a2, |piece| text.write_text(a0, piece));
             Ok(Called::Return(a2))
         }

@@ -293,28 +293,36 @@ impl<M: GuestMemory> Machine<M> {
         }
     }
 
-    /// The result of a run whose guest has just ended with `exit_code`.
+    /// The result of a run whose guest has just ended with `exit_code`. The pages that the output lies
+    /// on count against the memory limit, stored to or not: they are copied.
     ///
     /// # Errors
-    /// [`TrapKind::OutputTooLong`], at the instruction that ended the run.
+    /// [`TrapKind::OutputTooLong`], [`TrapKind::MemoryLimit`], [`TrapKind::OutputMemory`], at the
+    /// instruction that ended the run, which is retired: the trap's cycle counts it.
     pub fn finish(&self, program: &Program, exit_code: u32) -> Result<RunResult, Trap> {
+        let refused = |kind| Trap {
+            kind,
+            pc: self.pc(program).wrapping_sub(4),
+            cycle: self.cycle,
+            address: Some(OUTPUT_BASE),
+        };
         let length = self.memory.load_u32(OUTPUT_BASE);
         if length > REGION_DATA_BYTES_MAX {
-            let kind = TrapKind::OutputTooLong {
+            return Err(refused(TrapKind::OutputTooLong {
                 actual: length,
                 max: REGION_DATA_BYTES_MAX,
-            };
-            let pc = self.pc(program).wrapping_sub(4);
-            let (cycle, address) = (self.cycle - 1, Some(OUTPUT_BASE));
-            return Err(Trap {
-                kind,
-                pc,
-                cycle,
-                address,
-            });
+            }));
         }
-        let mut output = Vec::with_capacity(length as usize);
         let start = OUTPUT_BASE + REGION_HEADER_BYTES;
+        if length > 0 && !self.pages.has_room_for(start, length) {
+            return Err(refused(TrapKind::MemoryLimit {
+                limit_bytes: self.limits.memory_bytes_max,
+            }));
+        }
+        let mut output = Vec::new();
+        if output.try_reserve_exact(length as usize).is_err() {
+            return Err(refused(TrapKind::OutputMemory { bytes: length }));
+        }
         for_each_piece(&self.memory, start, length, |piece| {
             output.extend_from_slice(piece)
         });

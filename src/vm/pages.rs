@@ -131,6 +131,16 @@ impl PageTable {
         Ok(())
     }
 
+    /// Whether the memory limit has room for `bytes` bytes from `address` on: as if every page that
+    /// they lie on, and that is not backed, were.
+    pub(super) fn has_room_for(&self, address: u32, bytes: u32) -> bool {
+        let end = u64::from(address) + u64::from(bytes);
+        let first = (address >> PAGE_BYTES_LOG2) as usize;
+        let pages = &self.flags[first..end.div_ceil(PAGE_BYTES as u64) as usize];
+        let more = pages.iter().filter(|&flags| flags & BACKED == 0).count();
+        (self.backed.len() + more) as u64 * PAGE_BYTES as u64 <= self.limit_bytes
+    }
+
     /// The pages that count against the memory limit.
     #[must_use]
     pub fn backed(&self) -> &[u32] {

@@ -39,6 +39,12 @@ pub enum TrapKind {
     /// An access to the null page.
     #[error("access to the null page")]
     NullAddress,
+    /// Text that was to be written does not end before the address space does.
+    #[error("write of {bytes} bytes, which go beyond the address space")]
+    TextRange {
+        /// Bytes that were to be written.
+        bytes: u32,
+    },
     /// A store to an executable segment.
     #[error("store to text")]
     StoreToText,
@@ -73,7 +79,7 @@ pub enum TrapKind {
         descriptor: u32,
     },
     /// The guest wrote more text than allowed.
-    #[error("text limit of {limit_bytes} bytes reached")]
+    #[error("text limit of {limit_bytes} bytes reached; raise it with --max-text")]
     TextLimit {
         /// The limit.
         limit_bytes: u64,
@@ -86,27 +92,39 @@ pub enum TrapKind {
         /// Largest length.
         max: u32,
     },
+    /// The host has no memory for the output.
+    #[error("no memory for the output of {bytes} bytes")]
+    OutputMemory {
+        /// Bytes the guest published.
+        bytes: u32,
+    },
 }
 
 fn needs(word: u32) -> String {
-    match crate::isa::missing_extension(word) {
-        Some(extension) => format!(" (extension {extension}; compile for rv32im only)"),
-        None => String::new(),
+    match (word, crate::isa::missing_extension(word)) {
+        (0, _) => " (zeros: no code was put there)".to_owned(),
+        (_, Some(extension)) => format!(" (extension {extension}; compile for rv32im only)"),
+        (_, None) => String::new(),
     }
 }
 
 /// A [`TrapKind`] and where it happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{kind} at pc {pc:#010x}, cycle {cycle}")]
+#[error("{kind} at pc {pc:#010x}{}, cycle {cycle}", wanted(*address))]
 pub struct Trap {
     /// What happened.
     pub kind: TrapKind,
     /// Address of the instruction; for a jump out of text, the address it led to.
     pub pc: u32,
-    /// Number of instructions retired before it.
+    /// Number of instructions retired until then. The one at `pc` is among them only where what the
+    /// run came to is refused, and not the instruction that ended it.
     pub cycle: u64,
     /// The address it wanted, where it wanted one.
     pub address: Option<u32>,
+}
+
+fn wanted(address: Option<u32>) -> String {
+    address.map_or_else(String::new, |address| format!(", address {address:#010x}"))
 }
 
 impl Trap {
@@ -116,7 +134,10 @@ impl Trap {
         Fault {
             trap: self,
             instruction: program.disassemble(self.pc),
-            symbol: program.locate(self.pc),
+            // Outside text the nearest symbol is no help.
+            symbol: program
+                .word_at(self.pc)
+                .and_then(|_| program.locate(self.pc)),
         }
     }
 }
@@ -128,7 +149,8 @@ pub struct Fault {
     pub trap: Trap,
     /// The instruction, disassembled.
     pub instruction: String,
-    /// Nearest symbol and offset, where the ELF names any.
+    /// Nearest symbol and offset, where there is an instruction and the ELF names any. As the file
+    /// has it; what is displayed is escaped.
     pub symbol: Option<String>,
 }
 
@@ -143,13 +165,18 @@ impl std::fmt::Display for Fault {
             address,
         } = self.trap;
         write!(f, "{kind}: pc {pc:#010x}")?;
+        if kind == TrapKind::FetchOutsideText {
+            return write!(f, " is in no executable segment, cycle {cycle}");
+        }
         if let Some(symbol) = &self.symbol {
-            write!(f, " <{symbol}>")?;
+            // Names come from the guest: no control character of theirs reaches a terminal.
+            write!(f, " <{}>", symbol.escape_debug())?;
         }
-        write!(f, " `{}`", self.instruction)?;
-        if let Some(address) = address {
-            write!(f, ", address {address:#010x}")?;
-        }
-        write!(f, ", cycle {cycle}")
+        write!(
+            f,
+            " `{}`{}, cycle {cycle}",
+            self.instruction,
+            wanted(address)
+        )
     }
 }
