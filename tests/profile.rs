@@ -10,11 +10,11 @@ mod recorded;
 
 use std::sync::atomic::AtomicBool;
 
-use encode::{ECALL, data, elf, li, text};
+use encode::{ECALL, branch, data, elf, immediate, jal, jalr, li, load, store, text};
 use recorded::{Recorded, SMALL};
 use tracelane::Program;
 use tracelane::isa::Opcode;
-use tracelane::profile::{Ending, Profile, ProfileOptions, Region, profile};
+use tracelane::profile::{Ending, Profile, ProfileOptions, Region, Samples, profile};
 use tracelane::trace::columns::Column;
 use tracelane::vm::{DiscardText, Limits, MemoryKind, TrapKind};
 
@@ -24,6 +24,7 @@ fn options() -> ProfileOptions<'static> {
         memory: MemoryKind::Automatic,
         sample_cycles: None,
         cancel: None,
+        progress: None,
     }
 }
 
@@ -85,23 +86,16 @@ fn samples_stand_for_all_cycles_and_start_at_the_entry() {
                 ..options()
             },
         );
-        let samples: u64 = profile.samples.stacks.iter().map(|(_, count)| count).sum();
-        assert_eq!(samples, profile.cycles / interval);
+        let samples = &profile.samples;
+        assert_eq!(checked(samples), profile.cycles / interval);
+        let paths: Vec<Vec<&str>> = (0..samples.stacks.len() as u32)
+            .map(|stack| samples.path(stack))
+            .collect();
+        assert!(paths.iter().all(|path| path[0] == "_start"));
         assert!(
-            profile
-                .samples
-                .stacks
+            paths
                 .iter()
-                .all(|(stack, _)| stack[0] == "_start")
-        );
-        let deep = |(stack, _): &(Vec<String>, u64)| stack[..2] == ["_start", "main"];
-        assert!(
-            profile
-                .samples
-                .stacks
-                .iter()
-                .filter(|(stack, _)| stack.len() > 1)
-                .any(deep)
+                .any(|path| path.starts_with(&["_start", "main"]))
         );
     }
     let exact = measure(
@@ -111,15 +105,130 @@ fn samples_stand_for_all_cycles_and_start_at_the_entry() {
             ..options()
         },
     );
-    let walks = exact
-        .samples
+    let samples = &exact.samples;
+    let walks = samples
         .stacks
         .iter()
-        .filter(|(stack, _)| stack.ends_with(&["walk".into()]));
-    let leaves: u64 = walks.map(|(_, count)| count).sum();
+        .filter(|stack| samples.functions[stack.function as usize] == "walk");
+    let leaves: u64 = walks.map(|stack| stack.samples).sum();
     let functions = exact.counts.by_function(&recorded.program);
     // A block is booked where it ends, which for a function's first block is in the function.
     assert_eq!(leaves, functions["walk"]);
+}
+
+/// The number of samples, which tree and order in time have in common.
+fn checked(samples: &Samples) -> u64 {
+    let mut counts = vec![0; samples.stacks.len()];
+    for &(stack, count) in &samples.runs {
+        assert!(count > 0);
+        counts[stack as usize] += count;
+    }
+    for (index, stack) in samples.stacks.iter().enumerate() {
+        assert!(stack.caller.is_none_or(|caller| caller < index as u32));
+        assert_eq!(stack.samples, counts[index], "stack {index}");
+    }
+    counts.iter().sum()
+}
+
+fn run_with_stacks(words: &[u32], symbols: &[(&str, u32)]) -> Profile {
+    let segments = [
+        text(0x0001_0000, words),
+        data(0x0010_0000, &[0; 4096], true),
+    ];
+    let program = Program::from_elf(&elf(0x0001_0000, &segments, symbols)).expect("a sound ELF");
+    let options = ProfileOptions {
+        sample_cycles: Some(1),
+        ..options()
+    };
+    profile(&program, &[], &options, &mut DiscardText).expect("a machine")
+}
+
+#[test]
+fn samples_are_in_the_order_of_time_whichever_register_links() {
+    for link in [1, 5] {
+        // main calls f, g and f; each works and returns.
+        let (main, f, g) = (0x0001_0000, 0x0001_0018, 0x0001_0030);
+        let body = |work: usize| {
+            let mut words = vec![immediate(0, 6, 6, 1); 5 - work];
+            words.extend(vec![immediate(0, 7, 7, 1); work]);
+            words.push(jalr(0, link, 0));
+            words
+        };
+        let words = [
+            vec![
+                jal(link, (f - main) as i32),
+                jal(link, (g - main - 4) as i32),
+                jal(link, (f - main - 8) as i32),
+            ],
+            li(17, 93).to_vec(),
+            vec![ECALL],
+            body(1),
+            body(2),
+        ]
+        .concat();
+        let symbols = [("main", main), ("f", f), ("g", g)];
+        let profile = run_with_stacks(&words, &symbols);
+        let samples = &profile.samples;
+        assert_eq!(checked(samples), profile.cycles);
+        let runs: Vec<(String, u64)> = samples
+            .runs
+            .iter()
+            .map(|&(stack, count)| (samples.path(stack).join(">"), count))
+            .collect();
+        let run = |path: &str, count| (path.to_owned(), count);
+        let expected = [
+            run("main", 1),
+            run("main>f", 6),
+            run("main", 1),
+            run("main>g", 6),
+            run("main", 1),
+            run("main>f", 6),
+            run("main", 3),
+        ];
+        assert_eq!(runs, expected, "through x{link}");
+    }
+}
+
+#[test]
+fn more_stacks_than_are_kept_are_counted_where_they_leave_the_tree() {
+    // f and g call f and g, 17 deep.
+    let body = |f: i32, g: i32| {
+        [
+            branch(1, 10, 0, 8),
+            jalr(0, 1, 0),
+            immediate(0, 2, 2, -8),
+            store(2, 2, 1, 0),
+            store(2, 2, 10, 4),
+            immediate(0, 10, 10, -1),
+            jal(1, f - 24),
+            load(2, 10, 2, 4),
+            immediate(0, 10, 10, -1),
+            jal(1, g - 36),
+            load(2, 1, 2, 0),
+            immediate(0, 2, 2, 8),
+            jalr(0, 1, 0),
+        ]
+    };
+    let words = [
+        li(2, 0x0010_1000).as_slice(),
+        &li(10, 17),
+        &[jal(1, 16)],
+        &li(17, 93),
+        &[ECALL],
+        &body(0, 52),
+        &body(-52, 0),
+    ]
+    .concat();
+    let (f, g) = (0x0001_0020, 0x0001_0054);
+    let profile = run_with_stacks(&words, &[("main", 0x0001_0000), ("f", f), ("g", g)]);
+    assert!(matches!(&profile.ending, Ending::Exit(result) if result.exit_code < u32::MAX));
+    let samples = &profile.samples;
+    let counted: u64 = samples.stacks.iter().map(|stack| stack.samples).sum();
+    let in_time: u64 = samples.runs.iter().map(|(_, count)| count).sum();
+    assert_eq!((counted, in_time), (profile.cycles, profile.cycles));
+    assert!(profile.cycles > 1 << 20);
+    assert_eq!(samples.stacks.len(), 1 << 16);
+    assert!((1 << 17..=1 << 18).contains(&samples.runs.len()));
 }
 
 /// A guest that writes `lines` one by one, with `work` instructions behind each.
@@ -168,21 +277,82 @@ fn regions_nest_repeat_and_close_at_the_end() {
             "text is passed on"
         );
         // Between two calls lie the work, eight instructions of arguments, and the call itself.
-        let region = |name: &str, cycles, count| Region {
+        let region = |name: &str, cycles, count, depth| Region {
             name: name.to_owned(),
             cycles,
             count,
+            depth,
         };
         let inner = (10 + 9) + (20 + 9);
         let outer = (100 + 9) + (10 + 9) + (3 + 9) + 9 + (20 + 9) + 9;
         let expected = [
-            region("outer", outer, 1),
-            region("inner", inner, 2),
-            region("open", 1 + 30 + 3, 1),
+            region("outer", outer, 1, 0),
+            region("inner", inner, 2, 1),
+            region("open", 1 + 30 + 3, 1, 0),
         ];
         assert_eq!(profile.regions.list, expected);
         assert_eq!(profile.regions.unmatched, 2);
     }
+}
+
+#[test]
+fn a_region_in_itself_counts_no_cycle_twice() {
+    let program = marked(&[
+        ("cycle-tracker-start: again\n", 10),
+        ("cycle-tracker-start: again\n", 20),
+        ("cycle-tracker-end: again\n", 30),
+        ("cycle-tracker-end: again\n", 40),
+        ("cycle-tracker-start: again\n", 50),
+        ("cycle-tracker-end: again\n", 0),
+    ]);
+    let profile = profile(&program, &[], &options(), &mut DiscardText).expect("a machine");
+    let [again] = &profile.regions.list[..] else {
+        panic!("{:?}", profile.regions)
+    };
+    assert_eq!(again.cycles, (10 + 9) + (20 + 9) + (30 + 9) + (50 + 9));
+    assert_eq!(
+        (again.count, again.depth, profile.regions.unmatched),
+        (3, 0, 0)
+    );
+}
+
+#[test]
+fn a_mark_behind_a_long_line_is_seen() {
+    for filler in ["x", "\u{20ac}"] {
+        let long = filler.repeat(600) + "\n";
+        // Cut after 512 bytes, which is no text where it falls into a character.
+        let lines = [
+            (long.as_str(), 0),
+            ("cycle-tracker-start: seen\n", 5),
+            ("cycle-tracker-end: seen\n", 0),
+        ];
+        let profile = profile(&marked(&lines), &[], &options(), &mut DiscardText);
+        let regions = profile.expect("a machine").regions;
+        assert_eq!(regions.list.len(), 1, "{regions:?}");
+        assert_eq!((regions.list[0].cycles, regions.unmatched), (5 + 9, 0));
+    }
+}
+
+#[test]
+fn any_number_of_marks_is_kept_within_bounds() {
+    let names = 0..100_000;
+    let mark = |what: &str, name| format!("cycle-tracker-{what}: {name}\n");
+    let starts: String = names.clone().map(|name| mark("start", name)).collect();
+    let ends: String = names.clone().map(|name| mark("end", name)).collect();
+    // One region opened as often, and never closed.
+    let same: String = names.map(|_| mark("start", 0)).collect();
+    let program = marked(&[(&starts, 0), (&ends, 0), (&same, 0)]);
+    let profile = profile(&program, &[], &options(), &mut DiscardText).expect("a machine");
+    let regions = profile.regions;
+    assert_eq!(regions.list.len(), 1 << 14);
+    assert_eq!(regions.list[0].count, 100_001);
+    assert_eq!(regions.list[77].depth, 77);
+    assert!(
+        regions.list[1..]
+            .iter()
+            .all(|region| (region.cycles, region.count) == (9, 1))
+    );
+    assert_eq!(regions.unmatched, 2 * (100_000 - (1 << 14)) + 100_000);
 }
 
 #[test]

@@ -57,7 +57,14 @@ impl Counts {
     /// first symbol are `?`.
     #[must_use]
     pub fn by_function(&self, program: &Program) -> BTreeMap<String, u64> {
-        self.sum_by(|index| function_name(program, program.pc_of(index as u32)).to_owned())
+        let symbols = program.symbols();
+        let by_symbol = self.sum_by(|index| symbols.index_containing(program.pc_of(index as u32)));
+        let mut sums = BTreeMap::new();
+        for (symbol, executions) in by_symbol {
+            let name = symbol.map_or("?", |index| symbols.as_slice()[index].name.as_str());
+            *sums.entry(name.to_owned()).or_default() += executions;
+        }
+        sums
     }
 
     fn sum_by<K: Ord>(&self, key: impl Fn(usize) -> K) -> BTreeMap<K, u64> {
@@ -69,10 +76,4 @@ impl Counts {
         }
         sums
     }
-}
-
-/// The name of the function around `pc`.
-pub(super) fn function_name(program: &Program, pc: u32) -> &str {
-    let symbol = program.symbols().containing(pc);
-    symbol.map_or("?", |symbol| symbol.name.as_str())
 }

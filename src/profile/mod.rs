@@ -16,14 +16,15 @@ use crate::vm::{
 mod clock;
 mod counts;
 mod regions;
+mod samples;
 mod stacks;
 
 use clock::Clock;
 pub use counts::Counts;
 use regions::RegionSink;
 pub use regions::{Region, Regions};
+pub use samples::{Samples, Stack};
 use stacks::Sampler;
-pub use stacks::Samples;
 
 /// Cycles between two looks at the cancel flag.
 const STEP_CYCLES: u64 = 1 << 22;
@@ -39,6 +40,8 @@ pub struct ProfileOptions<'a> {
     pub sample_cycles: Option<u64>,
     /// Raised by the caller to stop the run; the profile then covers what was run.
     pub cancel: Option<&'a AtomicBool>,
+    /// Called now and then with the number of cycles run since the last call.
+    pub progress: Option<&'a dyn Fn(u64)>,
 }
 
 /// How a profiled run ended.
@@ -112,8 +115,13 @@ fn run<M: GuestMemory>(
         {
             break Ending::Cancelled;
         }
-        let left = limit.saturating_sub(machine.cycle());
-        match machine.advance(program, left.min(STEP_CYCLES), &mut profiler, &mut sink) {
+        let cycle = machine.cycle();
+        let left = limit.saturating_sub(cycle);
+        let stop = machine.advance(program, left.min(STEP_CYCLES), &mut profiler, &mut sink);
+        options
+            .progress
+            .inspect(|progress| progress(machine.cycle() - cycle));
+        match stop {
             Stop::Budget if machine.cycle() >= limit => {
                 break Ending::Trap(machine.cycle_limit(program));
             }

@@ -1,28 +1,22 @@
-//! Call stacks, sampled by cycles.
+//! Call stacks, followed from block to block and sampled by cycles.
 //!
-//! In: block boundaries. Out: how many samples each stack of functions got. Calls are jumps that
-//! leave their return address in ra, returns are jumps through ra, as the calling convention has
-//! them; a guest that does otherwise gets odd stacks and nothing worse.
+//! In: block boundaries. Out: [`Samples`]. Calls are jumps that leave their return address in ra or t0,
+//! returns are jumps through one of them that leave none, as the manual's hints for return-address
+//! stacks have it; a guest that does otherwise gets odd stacks and nothing worse.
 
 use std::collections::HashMap;
 
-use super::counts::function_name;
+use super::samples::{Samples, Tree};
 use crate::program::Program;
-use crate::program::op::Kind;
-
-/// The return address register.
-const RA: u8 = 1;
+use crate::program::op::{Kind, Op};
 
 /// Deepest stack that is followed; deeper calls are counted where they were cut.
 const DEPTH_MAX: usize = 512;
 
-/// Samples by call stack.
-#[derive(Clone, Debug, Default)]
-pub struct Samples {
-    /// Each stack, outermost function first, and its number of samples; sorted.
-    pub stacks: Vec<(Vec<String>, u64)>,
-    /// Cycles between two samples; 0 where none were taken.
-    pub interval_cycles: u64,
+/// Whether calling conventions keep return addresses in this register: ra and, for helpers that save
+/// registers, t0.
+fn is_link(register: u8) -> bool {
+    register == 1 || register == 5
 }
 
 /// A call that has not returned.
@@ -42,8 +36,12 @@ pub(super) struct Sampler<'a> {
     calls: Vec<Call>,
     /// Calls beyond `DEPTH_MAX` that have not returned.
     cut: u64,
-    /// By the callers' addresses and the address sampled; made names when finished.
-    samples: HashMap<Vec<u32>, u64>,
+    /// Stacks of the outermost calls, as far as they were looked up and have not returned.
+    known: Vec<u32>,
+    /// Numbers of functions, by the index of their symbol.
+    function_of: HashMap<Option<usize>, u32>,
+    functions: Vec<String>,
+    tree: Tree,
 }
 
 impl<'a> Sampler<'a> {
@@ -56,7 +54,10 @@ impl<'a> Sampler<'a> {
             next_sample: interval,
             calls: Vec::new(),
             cut: 0,
-            samples: HashMap::new(),
+            known: Vec::new(),
+            function_of: HashMap::new(),
+            functions: Vec::new(),
+            tree: Tree::default(),
         }
     }
 
@@ -72,9 +73,20 @@ impl<'a> Sampler<'a> {
         }
         let op = self.program.ops()[last as usize];
         match op.kind {
-            Kind::JumpLink | Kind::JumpRegisterLink if op.rd == RA => self.call(last),
-            Kind::JumpRegister if op.rs1 == RA => self.give_back(next_pc),
+            Kind::JumpLink if is_link(op.rd) => self.call(last),
+            Kind::JumpRegister | Kind::JumpRegisterLink => self.jump(op, last, next_pc),
             _ => {}
+        }
+    }
+
+    /// An indirect jump: a return, a call, both (a coroutine) or neither.
+    fn jump(&mut self, op: Op, index: u32, next_pc: u32) {
+        let calls = op.kind == Kind::JumpRegisterLink && is_link(op.rd);
+        if is_link(op.rs1) && !(calls && op.rd == op.rs1) {
+            self.give_back(next_pc);
+        }
+        if calls {
+            self.call(index);
         }
     }
 
@@ -100,28 +112,36 @@ impl<'a> Sampler<'a> {
             .rposition(|call| call.return_pc == next_pc)
         {
             self.calls.truncate(depth);
+            self.known.truncate(depth);
         }
     }
 
     #[cold]
     fn sample(&mut self, pc: u32, retired: u64) {
-        let stack = self.calls.iter().map(|call| call.from).chain([pc]);
+        while self.known.len() < self.calls.len() {
+            let function = self.function(self.calls[self.known.len()].from);
+            let stack = self.tree.enter(self.known.last().copied(), function);
+            self.known.push(stack);
+        }
+        let function = self.function(pc);
+        let stack = self.tree.enter(self.known.last().copied(), function);
         let count = (retired - self.next_sample) / self.interval + 1;
-        *self.samples.entry(stack.collect()).or_default() += count;
+        self.tree.add(stack, count);
         self.next_sample += count * self.interval;
     }
 
+    /// The number of the function around `pc`.
+    fn function(&mut self, pc: u32) -> u32 {
+        let symbols = self.program.symbols();
+        let symbol = symbols.index_containing(pc);
+        *self.function_of.entry(symbol).or_insert_with(|| {
+            let name = symbol.map_or("?", |index| symbols.as_slice()[index].name.as_str());
+            self.functions.push(name.to_owned());
+            self.functions.len() as u32 - 1
+        })
+    }
+
     pub(super) fn finish(self) -> Samples {
-        let mut named: HashMap<Vec<String>, u64> = HashMap::new();
-        for (stack, count) in self.samples {
-            let name = |&pc: &u32| function_name(self.program, pc).to_owned();
-            *named.entry(stack.iter().map(name).collect()).or_default() += count;
-        }
-        let mut stacks: Vec<_> = named.into_iter().collect();
-        stacks.sort();
-        Samples {
-            stacks,
-            interval_cycles: self.interval,
-        }
+        self.tree.finish(self.functions, self.interval)
     }
 }
