@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracelane::limits::{
     CHUNK_ROWS, CHUNK_ROWS_MAX, CYCLES_MAX, INTERVAL_CYCLES, MEMORY_BYTES_MAX,
+    TEXT_OUTPUT_BYTES_MAX,
 };
 use tracelane::trace::columns::Column;
 use tracelane::vm::MemoryKind;
@@ -21,7 +22,7 @@ pub use reading::{DiffOptions, ExportOptions, InspectOptions, SeekOptions};
 /// Run RISC-V (RV32IM) programs, keep checkpoints instead of the trace, regenerate witness columns,
 /// prove sum-checks over them.
 ///
-/// Exit codes: 0 good, 1 the guest failed, 2 bad arguments or unreadable input, 3 a regression
+/// Exit codes: 0 good, 1 the guest failed, 2 bad arguments, unreadable input or unwritable output, 3 a regression
 /// verdict (reserved), 4 a proof or checkpoint file was rejected, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "tracelane", version, arg_required_else_help = true)]
@@ -82,6 +83,9 @@ pub struct LimitOptions {
     /// Stop the guest before it backs more memory than this.
     #[arg(long, value_name = "BYTES", default_value_t = MEMORY_BYTES_MAX, value_parser = bytes)]
     pub max_memory: u64,
+    /// Stop the guest before it writes more text than this.
+    #[arg(long, value_name = "BYTES", default_value_t = TEXT_OUTPUT_BYTES_MAX, value_parser = bytes)]
+    pub max_text: u64,
     /// How guest memory is held; results never depend on it.
     #[arg(long, value_name = "KIND", default_value = "automatic", value_parser = memory_kind)]
     pub guest_memory: MemoryKind,

@@ -12,6 +12,7 @@ use tracelane::program::ElfError;
 use tracelane::replay::{PassError, ReplayError};
 use tracelane::sumcheck::ProveError;
 use tracelane::vm::Fault;
+use tracelane::vm::machine::MachineError;
 
 /// The documented exit codes. 3 is kept for a regression verdict.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +20,7 @@ use tracelane::vm::Fault;
 pub enum Code {
     /// The guest ended with a non-zero code, faulted or met a limit.
     GuestFailed = 1,
-    /// Bad arguments, or an input that can't be read or run.
+    /// Bad arguments, an input that can't be read or run, an output that can't be written.
     BadInput = 2,
     /// A proof or checkpoint file was rejected.
     Rejected = 4,
@@ -73,6 +74,8 @@ impl Failure {
     pub fn code(&self) -> Code {
         match self {
             Self::Guest(_) | Self::ExitCode(_) => Code::GuestFailed,
+            // A limit as any other, met before the first cycle.
+            Self::Pass(PassError::Machine(MachineError::MemoryLimit { .. })) => Code::GuestFailed,
             Self::Store(error) if error.is_rejection() => Code::Rejected,
             Self::Interrupted(_) => Code::Interrupted,
             Self::Replay(ReplayError::Rows { .. } | ReplayError::Cycle { .. }) => Code::BadInput,

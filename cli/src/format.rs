@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::names::printable;
 
 /// A digest in hexadecimal.
 pub fn hex(digest: &[u8; 32]) -> String {
@@ -48,9 +49,25 @@ pub fn duration_json(duration: Duration) -> Value {
     json!({ "secs": duration.as_secs(), "nanos": duration.subsec_nanos() })
 }
 
+/// Writes a line to stderr, if it can be written: what is wrong with stderr must not hide what is
+/// wrong with a run.
+pub fn note(line: &str) {
+    let _unread = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// Prints `value` on stdout as one JSON object.
 pub fn print_json(value: &Value) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{value:#}").map_err(Failure::Output)
+}
+
+/// Prints one line on stdout.
+pub fn print_line(line: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout().lock(), "{line}").map_err(Failure::Output)
+}
+
+/// A part of `total` in percent.
+pub fn share(part: u64, total: u64) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / total.max(1) as f64)
 }
 
 /// Prints lines of `name: value` on stdout, values aligned.
@@ -72,15 +89,14 @@ pub fn print_breakdown(
 ) -> Result<(), Failure> {
     lines.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut out = std::io::stdout().lock();
-    let mut print = |cycles: &str, share: &str, name: &str| {
+    let mut print = |cycles: &str, part: &str, name: &str| {
         // Names come from the guest: no control character of theirs reaches a terminal.
-        let name = name.escape_debug();
-        writeln!(out, "{cycles:>16} {share:>7}  {name}").map_err(Failure::Output)
+        let name = printable(name);
+        writeln!(out, "{cycles:>16} {part:>7}  {name}").map_err(Failure::Output)
     };
     print("cycles", "share", title)?;
     for (name, cycles) in lines.iter().take(lines_max) {
-        let share = 100.0 * *cycles as f64 / total.max(1) as f64;
-        print(&count(*cycles), &format!("{share:.1} %"), name)?;
+        print(&count(*cycles), &share(*cycles, total), name)?;
     }
     let hidden = lines
         .iter()

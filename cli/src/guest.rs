@@ -1,19 +1,19 @@
-//! A guest as a command sees it: program, input, limits, and where its text goes.
+//! A guest as a command sees it: program, input, limits.
 //!
 //! In: paths and [`LimitOptions`]. Out: runs of the library's fast pass with their failures explained.
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use tracelane::Program;
 use tracelane::checkpoint::{CheckpointSink, CheckpointWriter, Prefix, RunIdentity};
 use tracelane::replay::{FastPass, PassError, fast_pass, fast_pass_within, resume_pass};
-use tracelane::vm::{Limits, RunResult, TextSink};
+use tracelane::vm::{Limits, RunResult, TextSink, Trap};
 
 use crate::args::LimitOptions;
 use crate::failure::Failure;
 use crate::files;
 use crate::interrupt;
+use crate::names;
 use crate::progress::Progress;
 
 /// A program and its input, read and checked.
@@ -49,8 +49,15 @@ impl<'a> Guest<'a> {
         Limits {
             cycles_max: self.options.max_cycles,
             memory_bytes_max: self.options.max_memory,
-            ..Limits::default()
+            text_bytes_max: self.options.max_text,
         }
+    }
+
+    /// What a person reads about `trap`.
+    pub fn failure(&self, trap: Trap) -> Failure {
+        let mut fault = trap.explain(&self.program);
+        fault.symbol = fault.symbol.map(|place| names::readable_place(&place));
+        Failure::Guest(fault)
     }
 
     /// What a run with checkpoints every `interval` cycles is a run of.
@@ -117,7 +124,7 @@ impl<'a> Guest<'a> {
             progress: Some(&report),
         };
         run(&pass).map_err(|error| match error {
-            PassError::Trap(trap) => Failure::Guest(trap.explain(&self.program)),
+            PassError::Trap(trap) => self.failure(trap),
             PassError::Store(error) => Failure::Store(error),
             PassError::Cancelled { cycle } => Failure::Interrupted(Some(cycle)),
             error => Failure::Pass(error),
@@ -136,38 +143,4 @@ pub fn check_exit_code(result: &RunResult) -> Result<(), Failure> {
 /// Saves what the guest published at `path`, where one is given.
 pub fn save_output(path: Option<&Path>, result: &RunResult) -> Result<(), Failure> {
     path.map_or(Ok(()), |path| files::write(path, &result.output))
-}
-
-/// Passes a guest's text on: descriptor 1 to stdout or, where stdout is for results, to stderr.
-pub struct Terminal {
-    /// Whether stdout is the guest's.
-    pub stdout_is_guests: bool,
-}
-
-impl TextSink for Terminal {
-    fn write_text(&mut self, descriptor: u32, bytes: &[u8]) {
-        // A guest's text is not worth an error when nobody can read it.
-        let _unread = if descriptor == 1 && self.stdout_is_guests {
-            let stdout = std::io::stdout();
-            write_plain(&mut stdout.lock(), bytes, stdout.is_terminal())
-        } else {
-            let stderr = std::io::stderr();
-            write_plain(&mut stderr.lock(), bytes, stderr.is_terminal())
-        };
-    }
-}
-
-/// Writes guest text; to a terminal without control characters, which could rewrite the screen.
-fn write_plain(out: &mut impl Write, bytes: &[u8], terminal: bool) -> std::io::Result<()> {
-    if !terminal {
-        return out.write_all(bytes);
-    }
-    for character in String::from_utf8_lossy(bytes).chars() {
-        match character {
-            '\n' | '\t' => write!(out, "{character}")?,
-            _ if character.is_control() => write!(out, "{}", character.escape_unicode())?,
-            _ => write!(out, "{character}")?,
-        }
-    }
-    out.flush()
 }

@@ -10,12 +10,14 @@ mod files;
 mod format;
 mod guest;
 mod interrupt;
+mod names;
 mod phase;
 mod places;
 mod planning;
 mod profile_file;
 mod progress;
 mod proving;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -47,7 +49,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("tracelane: {failure}");
+            format::note(&format!("tracelane: {failure}"));
             failure.code().into()
         }
     }

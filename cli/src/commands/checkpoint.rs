@@ -10,7 +10,8 @@ use crate::args::CheckpointOptions;
 use crate::commands::inspect;
 use crate::failure::Failure;
 use crate::format;
-use crate::guest::{Guest, Terminal, check_exit_code, save_output};
+use crate::guest::{Guest, check_exit_code, save_output};
+use crate::terminal::Terminal;
 
 /// `tracelane checkpoint`. A guest that ends with a non-zero code is a complete run: its
 /// checkpoints are kept, and the exit code says that it failed.
@@ -53,9 +54,7 @@ fn write(
     guest: &Guest<'_>,
 ) -> Result<(RunResult, CheckpointWriter, u64), Failure> {
     let (path, interval) = (&options.out, options.interval);
-    let mut text = Terminal {
-        stdout_is_guests: false,
-    };
+    let mut text = Terminal::new(false);
     if let Some(budget_bytes) = options.checkpoint_budget {
         let (result, writer) = guest.run_within(budget_bytes, path, &mut text)?;
         return Ok((result, writer, 0));

@@ -15,11 +15,12 @@ use tracelane_kernels::Kernels;
 
 use crate::args::ProveOptions;
 use crate::failure::Failure;
-use crate::guest::{Guest, Terminal, check_exit_code, save_output};
+use crate::guest::{Guest, check_exit_code, save_output};
 use crate::phase::{Phases, memory_bytes};
 use crate::planning::{self, Plan, Size, batch, describe};
 use crate::progress::Progress;
 use crate::proving::{Field, instance, kernels, num_vars, pool, replay};
+use crate::terminal::Terminal;
 use crate::{files, format};
 
 /// `tracelane prove`.
@@ -162,10 +163,12 @@ fn execute(
         Some(path) => CheckpointWriter::create(path, &identity, &guest.input)?,
         None => CheckpointWriter::scratch(&identity, &guest.input)?,
     };
-    let mut text = Terminal {
-        stdout_is_guests: !options.json,
-    };
+    let mut text = Terminal::new(!options.json);
     let result = guest.run(options.interval, Some(&mut writer), &mut text)?;
+    let written = text.close();
+    if result.exit_code == 0 {
+        written?;
+    }
     Ok((result, writer.into_file()?))
 }
 
