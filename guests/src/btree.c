@@ -1,6 +1,7 @@
 /* A B-tree on the heap: inserts, looks up and walks pseudo-random keys.
  * Input: "count seed" in decimal. Output: number of distinct keys, lookups that hit, and the
- * fingerprint of all keys and values in order, as u32. */
+ * fingerprint of all keys and values in order, as u32. Regions: insert, look up, walk. */
+#include "cycle_tracker.h"
 #include "tracelane.h"
 
 /* A node has between MIN and 2 MIN + 1 keys, the root perhaps fewer. */
@@ -104,9 +105,16 @@ int main(void) {
     struct node *root = new_node();
     uint32_t distinct = 0, hits = 0;
     /* Keys of a range as large as their number: about a third of the inserts meet an old key. */
+    REGION_START("insert");
     for (uint32_t i = 0; i < count; i++) distinct += insert(&root, next_random(&state) % count, i);
+    REGION_END("insert");
+    REGION_START("look up");
     for (uint32_t i = 0; i < count; i++) hits += contains(root, next_random(&state) % count);
-    uint32_t result[3] = {distinct, hits, walk(root, 0)};
+    REGION_END("look up");
+    REGION_START("walk");
+    uint32_t sum = walk(root, 0);
+    REGION_END("walk");
+    uint32_t result[3] = {distinct, hits, sum};
     write_output(result, sizeof result);
     return 0;
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use core::fmt::Write;
-use tracelane_guest::{entry, leave, read_input, write_output, Text};
+use tracelane_guest::{entry, leave, read_input, region_end, region_start, write_output, Text};
 
 entry!(main);
 
@@ -12,7 +12,9 @@ fn main() {
         let _written = writeln!(Text, "the input is no text");
         leave(1);
     };
+    region_start!("split");
     let count = text.split_whitespace().count() as u32;
+    region_end!("split");
     write_output(&count.to_le_bytes());
     let _written = writeln!(Text, "{count} words");
 }

@@ -69,6 +69,7 @@ pub fn write_output(bytes: &[u8]) {
     }
 }
 
+#[inline(always)]
 fn host(call: u32, a: u32, b: u32, c: u32) -> u32 {
     let result;
     // SAFETY: a host call reads guest memory and changes a0 alone.
@@ -86,6 +87,30 @@ impl Write for Text {
         host(HOST_WRITE, 1, text.as_ptr() as u32, text.len() as u32);
         Ok(())
     }
+}
+
+/// Writes a line that marks the start of a region, which `tracelane count --by region` counts: one host
+/// call, its text and length known when the guest is compiled. The name is a literal.
+#[macro_export]
+macro_rules! region_start {
+    ($name:literal) => {
+        $crate::write_mark(concat!("cycle-tracker-start: ", $name, "\n"))
+    };
+}
+
+/// Writes the line that marks the end of a region; see [`region_start!`].
+#[macro_export]
+macro_rules! region_end {
+    ($name:literal) => {
+        $crate::write_mark(concat!("cycle-tracker-end: ", $name, "\n"))
+    };
+}
+
+/// What the marks of regions expand to.
+#[doc(hidden)]
+#[inline(always)]
+pub fn write_mark(line: &str) {
+    host(HOST_WRITE, 1, line.as_ptr() as u32, line.len() as u32);
 }
 
 /// Ends the run with `code`.
