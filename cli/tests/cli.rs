@@ -422,7 +422,7 @@ fn an_interrupted_checkpoint_leaves_what_can_be_gone_on_with() {
     let desk = Desk::new();
     let input = desk.file("input", b"150000");
     let (out, partial) = (desk.path("out"), desk.path("out.partial"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tracelane"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tracelane"));
     command.args(["checkpoint", "--max-cycles", "2^40", "-o"]);
     command.arg(&out).arg(guest("bytecode"));
     command.arg("--input").arg(&input);
@@ -434,7 +434,7 @@ fn an_interrupted_checkpoint_leaves_what_can_be_gone_on_with() {
     while std::fs::metadata(&partial).map_or(0, |partial| partial.len()) < 1 << 16 {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    let killed = Command::new("kill")
+    let killed = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(killed.expect("kill").success());
