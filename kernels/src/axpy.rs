@@ -5,8 +5,9 @@
 //! Sketch, per eight rows and limb: two multiplies by a broadcast limb, two loads, two additions, two
 //! stores. 80 bytes of sums a row for BN254, so a chunk of 2048 rows stays in a 512 KiB L2.
 
-use crate::field::{MAX_LIMBS, WeightField};
+use crate::field::{Goldilocks2, MAX_LIMBS, WeightField, fits_lane, lane_products};
 use crate::lanes::{GROUP_ROWS, Lanes, WideGroup};
+use ark_bn254::Fr;
 use std::marker::PhantomData;
 
 /// Unreduced sums of `weight * value` per row.
@@ -43,6 +44,13 @@ impl<F: WeightField> AxpySums<F> {
         self.add_count == Self::MAX_ADDS
     }
 }
+
+/// A lane holds so many products of largest limbs and values, and `reduce_lanes` takes them.
+const _: () = {
+    assert!(AxpySums::<Fr>::MAX_ADDS == 64 && lane_products::<Fr>() >= 64);
+    assert!(fits_lane(64, 26, 32) && fits_lane(1024, 22, 32));
+    assert!(AxpySums::<Goldilocks2>::MAX_ADDS == 1024 && lane_products::<Goldilocks2>() >= 1024);
+};
 
 #[inline(always)]
 pub(crate) fn axpy<L: Lanes, F: WeightField>(

@@ -11,9 +11,10 @@
 //! Vector values never pass through a closure or an array adaptor: those may be compiled without the
 //! tier's instructions. Plain loops over constant bounds unroll.
 
-use crate::field::{MAX_DOT_ROWS, MAX_LIMBS, WeightField, tile_rows};
+use crate::field::{Goldilocks2, MAX_DOT_ROWS, MAX_LIMBS, WeightField, at_most, tile_rows};
 use crate::lanes::{GROUP_ROWS, Group, Lanes};
 use crate::planes::PlanesView;
+use ark_bn254::Fr;
 
 /// An integer type columns consist of.
 pub trait Cell: Copy + Default + crate::field::sealed::Sealed {
@@ -109,6 +110,11 @@ fn tile<L: Lanes, F: WeightField, X: Cell, const N: usize, const PASSES: usize>(
     }
 }
 
+/// Groups of one tile of `X`: as many as the lane sums can hold, but no more than `cap`.
+pub(crate) const fn tile_groups<F: WeightField, X: Cell>(cap: usize) -> usize {
+    at_most(tile_rows::<F>(X::BITS) / GROUP_ROWS, cap)
+}
+
 /// The limbs are taken in `PASSES` parts, so that `N * F::LIMBS / PASSES` accumulators fit the
 /// register file.
 #[inline(always)]
@@ -116,9 +122,9 @@ pub(crate) fn dot<L: Lanes, F: WeightField, X: Cell, const N: usize, const PASSE
     isa: L,
     planes: PlanesView<'_, F>,
     columns: [&[X]; N],
+    tile_groups: usize,
 ) -> [F; N] {
     const { assert!(F::LIMBS.is_multiple_of(PASSES)) };
-    let tile_groups = const { tile_rows::<F>(X::BITS) / GROUP_ROWS };
     let row_count = columns[0].len();
     for column in columns {
         assert_eq!(
@@ -166,10 +172,21 @@ pub(crate) fn dot<L: Lanes, F: WeightField, X: Cell, const N: usize, const PASSE
     out
 }
 
-/// Rows a 32-bit lane can add up without overflow: `2^(32 - LIMB_BITS)` groups.
-const fn bit_tile_groups<F: WeightField>() -> usize {
-    1 << (32 - F::LIMB_BITS)
+/// Groups a 32-bit lane can add up without overflow, a limb each, but no more than `cap`.
+pub(crate) const fn bit_tile_groups<F: WeightField>(cap: usize) -> usize {
+    at_most(1 << (32 - F::LIMB_BITS), cap)
 }
+
+/// A 32-bit lane holds a tile of largest limbs. The totals hold what the smallest tiles add: every
+/// flush adds less than `2^32` to each of four lanes, which `reduce` adds up.
+const _: () = {
+    assert!(bit_tile_groups::<Fr>(usize::MAX) == 64 && 64 * ((1 << 26) - 1) < 1u64 << 32);
+    assert!(
+        bit_tile_groups::<Goldilocks2>(usize::MAX) == 1024 && 1024 * ((1 << 22) - 1) < 1u64 << 32
+    );
+    let flushes = (MAX_DOT_ROWS / GROUP_ROWS + 1) as u128;
+    assert!(4 * flushes * 0xffff_ffff < 1 << 64);
+};
 
 /// At most `bit_tile_groups` groups; bits outside `mask` do not count.
 #[inline(always)]
@@ -202,6 +219,7 @@ pub(crate) fn dot_bits<L: Lanes, F: WeightField>(
     planes: PlanesView<'_, F>,
     bits: &[u8],
     row_count: usize,
+    tile_groups: usize,
 ) -> F {
     assert!(
         row_count <= planes.weight_rows(),
@@ -217,7 +235,6 @@ pub(crate) fn dot_bits<L: Lanes, F: WeightField>(
     let (whole_groups, tail_rows) = (row_count / GROUP_ROWS, row_count % GROUP_ROWS);
     let mut totals = Totals::new(isa);
     let groups = planes.groups();
-    let tile_groups = bit_tile_groups::<F>();
     for (bytes, planes) in bits[..whole_groups]
         .chunks(tile_groups)
         .zip(groups.chunks(tile_groups * F::LIMBS))

@@ -11,16 +11,18 @@
 //! weight limbs add up by their joint power of two: `limbs + pieces - 1` sums per coordinate.
 //!
 //! Intervals. A grid value of column k lies below [`value_bits`] bits in magnitude; pieces fit a
-//! signed 32-bit multiplicand; sums stay below `2^63` for `flush_groups` groups (const-asserted).
+//! signed 32-bit multiplicand; sums stay below `2^63` for `flush_groups` groups. All three are
+//! asserted for every field, window, degree and number of columns.
 //!
 //! Sketch, two columns, per leaf and eight blocks: 8 multiplies and 22 simple operations for the
 //! pieces, then per limb one load, one shuffle, six multiplies and six additions (BN254).
 
-use crate::field::{MAX_SUMS, WeightField, limbs_per_coord};
+use crate::field::{Goldilocks2, MAX_SUMS, WeightField, at_most, limbs_per_coord};
 use crate::grid::{MAX_DEGREE, MAX_WINDOW, grid_points};
 use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup};
 use crate::planes::PlanesView;
 use crate::prefix::load_blocks;
+use ark_bn254::Fr;
 
 /// Groups of eight blocks per tile: 32 blocks amortise loading and storing the sums of a leaf.
 const TILE_GROUPS: usize = 4;
@@ -90,6 +92,76 @@ const fn is_short<F: WeightField>(bits: u32) -> bool {
     piece_bits::<F>(SHORT_PIECES, bits) <= 31 && flush_groups::<F>(SHORT_PIECES, bits) >= 64
 }
 
+/// Pieces of a product of `column_count` values of `bits` bits.
+const fn piece_count<F: WeightField>(bits: u32, column_count: usize) -> usize {
+    if column_count == 2 && is_short::<F>(bits) {
+        SHORT_PIECES
+    } else {
+        LONG_PIECES
+    }
+}
+
+/// The largest magnitude of a grid value: the positive coefficients of the rows times `2^32 - 1`. Those
+/// of a variable are -1 and 1 at infinity, `1 - t` and t at t; degree 2 is largest at infinity,
+/// others at `t = degree - 1`.
+const fn largest_value(window: usize, degree: usize) -> u128 {
+    let coefficients = if degree == 2 {
+        1 << (window - 1)
+    } else {
+        (2 * degree as u128 - 3).pow(window as u32).div_ceil(2)
+    };
+    coefficients * 0xffff_ffff
+}
+
+/// Whether pieces fit 31 bits and a sign, and the sums of a tile more than `flush_groups` allows no
+/// less than 63, all from the largest values and nothing else.
+const fn sums_fit<F: WeightField>(window: usize, degree: usize, column_count: usize) -> bool {
+    let (value, bits) = (largest_value(window, degree), value_bits(window, degree));
+    let pieces = piece_count::<F>(bits, column_count);
+    let digit = (1u128 << F::LIMB_BITS) - 1;
+    let top = if pieces == SHORT_PIECES {
+        // a = a0 + a1 2^B with a0 <= digit: a1 b1 + floor((a1 b0 + a0 b1 + carry) / 2^B).
+        let high = (value >> F::LIMB_BITS) + 1;
+        high * high + 2 * high + 1
+    } else {
+        let below = (LONG_PIECES as u32 - 1) * F::LIMB_BITS;
+        let product = value.pow(column_count as u32);
+        if below < 128 {
+            (product >> below) + 1
+        } else {
+            1
+        }
+    };
+    let piece = if top > digit { top } else { digit };
+    let groups = flush_groups::<F>(pieces, bits);
+    let sum = groups as u128 * 2 * pieces as u128 * digit * piece;
+    value >> bits == 0 && piece < 1 << 31 && groups >= TILE_GROUPS && sum < 1 << 63
+}
+
+const fn all_sums_fit<F: WeightField>() -> bool {
+    let mut case = 0;
+    while case < MAX_WINDOW * (MAX_DEGREE - 1) * MAX_GRID_COLUMNS {
+        let (window, degree) = (
+            1 + case % MAX_WINDOW,
+            2 + case / MAX_WINDOW % (MAX_DEGREE - 1),
+        );
+        let column_count = 1 + case / MAX_WINDOW / (MAX_DEGREE - 1);
+        if is_bounded(window, degree, column_count) && !sums_fit::<F>(window, degree, column_count)
+        {
+            return false;
+        }
+        case += 1;
+    }
+    true
+}
+
+const _: () = assert!(all_sums_fit::<Fr>() && all_sums_fit::<Goldilocks2>());
+
+/// Whether a product of so many columns stays below `2^126`.
+const fn is_bounded(window: usize, degree: usize, column_count: usize) -> bool {
+    column_count as u32 * value_bits(window, degree) <= 126
+}
+
 /// Accumulator of one window: unreduced sums per grid point, and the scratch of the walk.
 #[derive(Clone, Debug)]
 pub struct WindowGrid<F> {
@@ -120,11 +192,10 @@ impl<F: WeightField> WindowGrid<F> {
         );
         let bits = value_bits(window, degree);
         assert!(
-            column_count as u32 * bits <= 126,
+            is_bounded(window, degree, column_count),
             "{column_count} values of {bits} bits"
         );
-        let short = column_count == 2 && is_short::<F>(bits);
-        let pieces = if short { SHORT_PIECES } else { LONG_PIECES };
+        let pieces = piece_count::<F>(bits, column_count);
         let point_count = grid_points(window, degree);
         let column_groups = (2 << window) * TILE_GROUPS;
         Self {
@@ -147,6 +218,12 @@ impl<F: WeightField> WindowGrid<F> {
     /// `(degree + 1)^window`.
     pub fn point_count(&self) -> usize {
         self.totals.len()
+    }
+
+    /// Blocks of largest values whose sums still fit: one more, and they are reduced first.
+    #[doc(hidden)]
+    pub fn flush_blocks(&self) -> usize {
+        flush_groups::<F>(self.pieces, value_bits(self.window, self.degree)) * GROUP_ROWS
     }
 
     /// Adds `scale * sum` of every grid point to `out` and starts again from zero.
@@ -183,7 +260,7 @@ const fn sum_count<F: WeightField>(pieces: usize) -> usize {
 
 /// Adds the blocks of one run of rows; block `k` has weight `planes[k]`.
 #[inline(always)]
-pub(crate) fn grid_accumulate<L: Lanes, F: WeightField>(
+pub(crate) fn grid_accumulate<L: Lanes, F: WeightField, const CAP: usize>(
     isa: L,
     grid: &mut WindowGrid<F>,
     planes: PlanesView<'_, F>,
@@ -200,9 +277,10 @@ pub(crate) fn grid_accumulate<L: Lanes, F: WeightField>(
             "whole blocks, one weight each"
         );
     }
-    let limit = flush_groups::<F>(grid.pieces, value_bits(grid.window, grid.degree));
-    let tile_blocks = TILE_GROUPS * GROUP_ROWS;
-    for (tile, planes) in planes.groups().chunks(TILE_GROUPS * F::LIMBS).enumerate() {
+    let limit = flush_groups::<F>(grid.pieces, value_bits(grid.window, grid.degree)).min(CAP);
+    let tile_groups = const { at_most(TILE_GROUPS, CAP) };
+    let tile_blocks = tile_groups * GROUP_ROWS;
+    for (tile, planes) in planes.groups().chunks(tile_groups * F::LIMBS).enumerate() {
         let group_count = planes.len() / F::LIMBS;
         if grid.group_count + group_count > limit {
             grid.flush();

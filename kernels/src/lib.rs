@@ -19,7 +19,7 @@
 //!
 //! Rooms: [`field`] (limbs and reductions), `lanes` and `tier` (the vector vocabulary and who speaks
 //! it), `planes`, one file per kernel family, `table` (where tier and algorithm meet), and
-//! [`mod@reference`] (the slow twin of everything).
+//! [`mod@reference`] (a slow twin of every kernel).
 
 #![allow(
     clippy::needless_range_loop,
@@ -51,5 +51,7 @@ pub use grid_int::{MAX_GRID_COLUMNS, WindowGrid, value_bits};
 pub use lanes::GROUP_ROWS;
 pub use planes::{PlanesView, WeightPlanes, eq_planes, eq_table};
 pub use prefix::MAX_PREFIX_LOG2;
+#[doc(hidden)]
+pub use table::Kernel;
 pub use table::Kernels;
 pub use tier::{Tier, UnknownTier};

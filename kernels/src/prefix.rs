@@ -8,7 +8,7 @@
 //! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
 //! `field::bn254_lanes`).
 
-use crate::field::{MAX_LIMBS, WeightField};
+use crate::field::{MAX_LIMBS, WeightField, lane_products};
 use crate::lanes::{GROUP_ROWS, Lanes};
 use crate::planes::PlanesView;
 
@@ -60,7 +60,8 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     out: &mut [F],
 ) {
     const { assert!(F::LIMB_BITS + 32 + BANK_ROWS.ilog2() <= 64) };
-    const { assert!(MAX_PREFIX_LOG2 + 32 <= 39, "the bound of reduce_lanes") };
+    const { assert!(MAX_BLOCK_ROWS as u64 <= lane_products::<F>()) };
+    const { assert!(BANK_COUNT <= 2, "the bound of reduce_lanes") };
     let block_rows = planes.weight_rows();
     assert!(
         block_rows.is_power_of_two() && block_rows <= MAX_BLOCK_ROWS,

@@ -5,7 +5,7 @@
 
 use crate::axpy::{self, AxpySums};
 use crate::columns::{self, Combine, Signs, SubWord};
-use crate::dot;
+use crate::dot::{self, bit_tile_groups, tile_groups};
 use crate::field::WeightField;
 use crate::fold::{self, EqFactors, High, Low};
 use crate::grid;
@@ -15,7 +15,10 @@ use crate::prefix;
 use crate::round;
 use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
 
-/// Declares the table, its methods, and the per-tier entries behind them.
+/// No limit on the groups of a tile but that of the sums.
+const WHOLE_TILES: usize = usize::MAX;
+
+/// Declares the table, its methods, the list of names, and the per-tier entries behind them.
 macro_rules! kernels {
     ($(
         $(#[$doc:meta])*
@@ -40,19 +43,34 @@ macro_rules! kernels {
                 }
             )*
 
-            fn build<T: Obtain>(tier: Tier) -> Self {
+            fn build<T: Obtain, const CAP: usize>(tier: Tier) -> Self {
                 $(
                     #[allow(
                         clippy::extra_unused_type_parameters,
                         reason = "one macro arm makes field kernels and integer kernels"
                     )]
-                    fn $name<L: Obtain, F: WeightField>($($arg: $type),*) $(-> $ret)? {
+                    fn $name<L: Obtain, F: WeightField, const CAP: usize>(
+                        $($arg: $type),*
+                    ) $(-> $ret)? {
                         let $isa = L::obtain();
                         $isa.run(#[inline(always)] || $call)
                     }
                 )*
-                Self { tier, $($name: $name::<T, F>,)* }
+                Self { tier, $($name: $name::<T, F, CAP>,)* }
             }
+        }
+
+        /// The names of the table's kernels: who matches over them leaves none out.
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, reason = "a kernel has one name")]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kernel {
+            $($name,)*
+        }
+
+        impl Kernel {
+            /// Every kernel, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
         }
     };
 }
@@ -63,27 +81,36 @@ kernels! {
     /// Exact for up to `2^31` rows. 8 rows: `1 + LIMBS` loads, `1 + LIMBS` shuffles, `2 LIMBS`
     /// multiplies and additions. PERF.md row K-1.
     dot_u32(planes: PlanesView<'_, F>, column: &[u32]) -> F =
-        |isa| { let [sum] = dot::dot::<L, F, u32, 1, 1>(isa, planes, [column]); sum };
+        |isa| {
+            let [sum] = dot::dot::<L, F, u32, 1, 1>(isa, planes, [column], tile_groups::<F, u32>(CAP));
+            sum
+        };
     /// Two columns of one length at once, sharing the loads and shuffles of the weights.
     ///
     /// Values and sketch as `dot_u32`, the limbs in two passes of half as many. PERF.md row K-2.
     dot2_u32(planes: PlanesView<'_, F>, columns: [&[u32]; 2]) -> [F; 2] =
-        |isa| dot::dot::<L, F, u32, 2, 2>(isa, planes, columns);
+        |isa| dot::dot::<L, F, u32, 2, 2>(isa, planes, columns, tile_groups::<F, u32>(CAP));
     /// `sum of weight[row] * column[row]`, values in `[0, 2^16)`; exact for up to `2^31` rows.
     ///
-    /// Sketch as `dot_u32`, with one zero-extending load; lane sums are split every `2^22` rows.
+    /// Sketch as `dot_u32`, with one zero-extending load; lane sums are split every `2^12` rows.
     /// PERF.md row K-3.
     dot_u16(planes: PlanesView<'_, F>, column: &[u16]) -> F =
-        |isa| { let [sum] = dot::dot::<L, F, u16, 1, 1>(isa, planes, [column]); sum };
+        |isa| {
+            let [sum] = dot::dot::<L, F, u16, 1, 1>(isa, planes, [column], tile_groups::<F, u16>(CAP));
+            sum
+        };
     /// As `dot_u16`, values in `[0, 2^8)`. PERF.md row K-3.
     dot_u8(planes: PlanesView<'_, F>, column: &[u8]) -> F =
-        |isa| { let [sum] = dot::dot::<L, F, u8, 1, 1>(isa, planes, [column]); sum };
+        |isa| {
+            let [sum] = dot::dot::<L, F, u8, 1, 1>(isa, planes, [column], tile_groups::<F, u8>(CAP));
+            sum
+        };
     /// The sum of the weights whose bit is set: row `8g + k` is bit `k` of `bits[g]`.
     ///
     /// 8 rows: one mask, then per limb one `and` from memory and one 32-bit addition; lanes are
     /// widened every `2^(32 - LIMB_BITS)` groups. PERF.md row K-4.
     dot_bits(planes: PlanesView<'_, F>, bits: &[u8], row_count: usize) -> F =
-        |isa| dot::dot_bits::<L, F>(isa, planes, bits, row_count);
+        |isa| dot::dot_bits::<L, F>(isa, planes, bits, row_count, bit_tile_groups::<F>(CAP));
     /// `out[j] = sum over b < 2^i of weight[b] * column[b + 2^i j]`, `2^i <= 128` weights.
     ///
     /// Values in `[0, 2^32)`; banks of 64 rows keep 64-bit lanes exact. Lanes are blocks: nothing is
@@ -106,7 +133,7 @@ kernels! {
     ///
     /// See `grid_int` for intervals and sketch. PERF.md row K-7.
     grid_accumulate(grid: &mut WindowGrid<F>, planes: PlanesView<'_, F>, columns: &[&[u32]]) =
-        |isa| grid_int::grid_accumulate::<L, F>(isa, grid, planes, columns);
+        |isa| grid_int::grid_accumulate::<L, F, CAP>(isa, grid, planes, columns);
     /// `sums[g] += weight * product over k of grid(tables[k])[g]`, unreduced.
     ///
     /// Exact for `2^60` products a sum. Per point: `degree` field additions a table over all passes,
@@ -185,11 +212,19 @@ impl<F: WeightField> Kernels<F> {
 
     /// The kernels of `tier`, where this processor has it.
     pub fn for_tier(tier: Tier) -> Option<Self> {
+        Self::for_tier_and_tile::<WHOLE_TILES>(tier)
+    }
+
+    /// As `for_tier`, with tiles of at most `CAP` groups of eight rows: tests cross the end of a tile
+    /// at short lengths. Results do not depend on it.
+    #[doc(hidden)]
+    pub fn for_tier_and_tile<const CAP: usize>(tier: Tier) -> Option<Self> {
+        const { assert!(CAP > 0, "a tile has a group") };
         tier.is_available().then(|| match tier {
-            Tier::Scalar => Self::build::<Scalar>(tier),
-            Tier::Portable => Self::build::<Portable>(tier),
+            Tier::Scalar => Self::build::<Scalar, CAP>(tier),
+            Tier::Portable => Self::build::<Portable, CAP>(tier),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2>(tier),
+            Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2, CAP>(tier),
             #[cfg(not(all(target_arch = "x86_64", not(miri))))]
             Tier::Avx2 => unreachable!("is_available said no"),
         })

@@ -4,13 +4,24 @@
 //! Words are little-endian. Names: `canonical` is below p, `wide` is below `p * 2^64`.
 
 use super::{
-    MAX_LIMBS, MAX_SUMS, WeightField, add_carry, bn254_lanes, mul_carry, sealed, sub_borrow,
+    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, mul_carry, sealed,
+    sub_borrow,
 };
 use crate::lanes::Lanes;
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
 
 pub(super) const P: [u64; 4] = <FrConfig as MontConfig<4>>::MODULUS.0;
+const _: () = {
+    assert!(P[3] < 1 << 62, "p lies below 2^254");
+    assert!(
+        MAX_PRODUCTS.ilog2() + 2 * 254 < 64 * 9,
+        "an accumulator has nine words"
+    );
+    // Their fold: 2^60 p (p / 2^256) + p, where p / 2^256 is below 2^-2.
+    assert!((MAX_PRODUCTS >> 2) as u128 + 1 < 1 << 64);
+};
+
 /// `2p`, below `2^255`.
 const P2: [u64; 4] = double(P);
 /// `-p^-1 mod 2^64`.

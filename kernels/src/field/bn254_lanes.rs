@@ -7,8 +7,8 @@
 //! Sketch, per eight elements: 23 multiplies of eight lanes, about 100 additions, shifts and masks,
 //! then per element one scalar subtraction and selection.
 
-use super::MAX_LIMBS;
 use super::bn254::{LIMB_MASK, MU_LOW, P, subtract_once};
+use super::{MAX_LIMBS, lane_products};
 use crate::lanes::Lanes;
 use ark_bn254::Fr;
 use ark_ff::BigInt;
@@ -40,6 +40,22 @@ const fn minus_p() -> [u32; 10] {
     assert!(borrow == 1);
     limbs
 }
+
+/// The bounds of `reduce` from its fullest lanes, two banks of 64 bits; a quotient is below `2^39`.
+const _: () = {
+    assert!(
+        lane_products::<Fr>() << 32 <= 1 << 39,
+        "V is below p * 2^39"
+    );
+    assert!(P[3] < 1 << 62, "and so T below 2^(254 + 39 - 251)");
+    assert!(MU_0 < 1 << 22 && MU_1 < 1 << 22);
+    let middle = ((1u64 << 21) - 1) * (MU_0 as u64 + 2 * MU_1 as u64);
+    assert!(middle < 1 << 45);
+    let limb = 2 * (LIMB_MASK + (u64::MAX >> 26));
+    let products = LIMB_MASK * LIMB_MASK + ((1 << 13) - 1) * LIMB_MASK;
+    // With a carry below 2^27 the sum is below 2^53, which leaves such a carry.
+    assert!(limb + products + (1 << 27) < 1 << 53);
+};
 
 /// Carries of one limb moved to the next, once: limbs below `2^26 + 2^38`, and what leaves the top.
 #[inline(always)]
@@ -177,17 +193,21 @@ mod tests {
 
     #[test]
     fn two_banks_of_full_lanes() {
-        // 64 rows of largest limbs and values fill the lanes.
-        let weight = Fr::new_unchecked(BigInt([P[0] - 1, P[1], P[2], P[3]]));
-        let full = weight
-            .split()
-            .map(|limb| [64 * u64::from(limb) * u64::from(u32::MAX); 8]);
-        for count in 1..=2u64 {
-            let banks = vec![full; count as usize];
-            let mut out = [Fr::ZERO; 8];
-            reduce(Scalar, &banks, &mut out);
-            let rows = Fr::from(64 * count) * Fr::from(u32::MAX);
-            assert_eq!(out, [weight * rows; 8]);
+        // 64 rows of largest values: p - 1 has the largest top limb and an empty lowest one,
+        // 2^253 - 1 fills all limbs but the top one.
+        let largest = [P[0] - 1, P[1], P[2], P[3]];
+        let full = [u64::MAX, u64::MAX, u64::MAX, (1 << 61) - 1];
+        for weight in [largest, full].map(|words| Fr::new_unchecked(BigInt(words))) {
+            let lanes = weight
+                .split()
+                .map(|limb| [64 * u64::from(limb) * u64::from(u32::MAX); 8]);
+            for count in 1..=2u64 {
+                let banks = vec![lanes; count as usize];
+                let mut out = [Fr::ZERO; 8];
+                reduce(Scalar, &banks, &mut out);
+                let rows = Fr::from(64 * count) * Fr::from(u32::MAX);
+                assert_eq!(out, [weight * rows; 8]);
+            }
         }
     }
 }

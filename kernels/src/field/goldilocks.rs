@@ -6,7 +6,7 @@
 //! ark-ff 0.6.0's generic multiplication drops the carry of a modulus without a spare top bit
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
-use super::{MAX_LIMBS, MAX_SUMS, WeightField, sealed};
+use super::{MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, sealed};
 use crate::lanes::Lanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
 
@@ -200,6 +200,13 @@ impl WideSum {
 impl sealed::Sealed for Goldilocks2 {}
 
 const LIMB_MASK: u64 = (1 << 22) - 1;
+
+const _: () = {
+    // Two products a carry at most, and what `WideSum::montgomery_reduce` multiplies them by.
+    assert!(2 * MAX_PRODUCTS as u128 * TWO_64 as u128 <= u128::MAX >> 32);
+    // `reduce_dot`: a weight is below 2^64, and so many values sum to below 2^63.
+    assert!(u64::MAX as u128 * (MAX_DOT_ROWS as u128 * 0xffff_ffff) < 1 << 127);
+};
 
 impl WeightField for Goldilocks2 {
     const LIMBS: usize = 6;

@@ -14,6 +14,7 @@ mod goldilocks;
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
 use crate::lanes::Lanes;
+use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField};
 
 /// Most limbs a weight of any field has.
@@ -24,6 +25,9 @@ pub const MAX_SUMS: usize = 16;
 
 /// Most rows one dot product may run over: `2^31` values of 32 bits keep every sum in range.
 pub const MAX_DOT_ROWS: usize = 1 << 31;
+
+/// Most products one [`WeightField::Accumulator`] may hold.
+pub const MAX_PRODUCTS: u64 = 1 << 60;
 
 pub(crate) mod sealed {
     /// Closes `WeightField`: limb widths and reductions are proven for the fields listed here.
@@ -71,7 +75,7 @@ pub trait WeightField: Field + sealed::Sealed {
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;
 
-    /// `acc += a * b` without reduction. Exact for up to `2^60` products.
+    /// `acc += a * b` without reduction. Exact for up to [`MAX_PRODUCTS`].
     fn accumulate(acc: &mut Self::Accumulator, a: &Self, b: &Self);
 
     /// `acc += other`; the products of both count towards the bound of `accumulate`.
@@ -82,16 +86,42 @@ pub trait WeightField: Field + sealed::Sealed {
 }
 
 /// Rows one tile may add up in 64-bit lanes before the sums are split: two products of
-/// `LIMB_BITS + value_bits` bits per eight rows enter each of four lanes.
+/// `LIMB_BITS + value_bits` bits per eight rows enter each of four lanes. Not more than 4096, which
+/// makes the splits too rare to matter and the bound short enough to be reached by a test.
 pub(crate) const fn tile_rows<F: WeightField>(value_bits: u32) -> usize {
-    let adds_log2 = 64 - F::LIMB_BITS - value_bits;
-    let capped = if adds_log2 > 20 { 20 } else { adds_log2 };
-    assert!(
-        F::LIMB_BITS + value_bits + capped <= 64,
-        "a lane sum overflows 64 bits"
-    );
-    4 << capped
+    4 << at_most((64 - F::LIMB_BITS - value_bits) as usize, 10)
 }
+
+/// Products of a limb and a `u32` one lane of `reduce_lanes` may hold, over all its banks.
+pub(crate) const fn lane_products<F: WeightField>() -> u64 {
+    let full = 1 << (32 - F::LIMB_BITS);
+    if full > 128 { full } else { 128 }
+}
+
+/// The smaller one.
+pub(crate) const fn at_most(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
+}
+
+/// Whether so many products of the largest limb and value fit a 64-bit lane.
+pub(crate) const fn fits_lane(products: u64, limb_bits: u32, value_bits: u32) -> bool {
+    let product = ((1u128 << limb_bits) - 1) * ((1 << value_bits) - 1);
+    products as u128 * product < 1 << 64
+}
+
+const _: () = {
+    assert!(tile_rows::<Fr>(32) == 256 && fits_lane(256 / 4, 26, 32));
+    assert!(tile_rows::<Fr>(16) == 4096 && fits_lane(4096 / 4, 26, 16));
+    assert!(tile_rows::<Fr>(8) == 4096 && fits_lane(4096 / 4, 26, 8));
+    assert!(tile_rows::<Goldilocks2>(32) == 4096 && fits_lane(4096 / 4, 22, 32));
+    assert!(tile_rows::<Goldilocks2>(16) == 4096 && fits_lane(4096 / 4, 22, 16));
+    assert!(tile_rows::<Goldilocks2>(8) == 4096 && fits_lane(4096 / 4, 22, 8));
+    // One sum of `reduce_dot`, and the value of all: a weight is below p, the values add to 2^63.
+    let values = MAX_DOT_ROWS as u128 * 0xffff_ffff;
+    assert!(values < 1 << 63 && values * ((1 << 26) - 1) < 1 << 90);
+    // Two banks of 64 rows, or one bank that is as full as 64 bits are.
+    assert!(lane_products::<Fr>() == 128 && lane_products::<Goldilocks2>() == 1024);
+};
 
 /// Limbs per coordinate.
 pub(crate) const fn limbs_per_coord<F: WeightField>() -> usize {
