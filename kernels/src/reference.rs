@@ -1,11 +1,17 @@
-//! The slow twin: every kernel again, naively, over plain `ark_ff` arithmetic.
+//! The slow twins: every kernel again, naively, over plain `ark_ff` arithmetic.
 //!
-//! Same names, same results, no planes and no tiers: weights and tables are slices of elements. It is
-//! short on purpose and only the tests and benches call it.
+//! Same names and same results, without planes, tiers and unreduced sums: planes are a slice of
+//! weights, sums are field elements, and what a kernel keeps in a buffer a twin returns or adds to its
+//! output. It is short on purpose and only the tests and benches call it.
 
 use crate::columns::{Combine, Signs, SubWord};
 use crate::grid::grid_points;
 use ark_ff::Field;
+
+/// The planes of `eq(point, row)`.
+pub fn eq_planes<F: Field>(point: &[F]) -> Vec<F> {
+    eq_table(point)
+}
 
 /// `eq(point, row)` by its definition; bit `j` of the row pairs with `point[j]`.
 pub fn eq_table<F: Field>(point: &[F]) -> Vec<F> {
@@ -16,7 +22,7 @@ pub fn eq_table<F: Field>(point: &[F]) -> Vec<F> {
     (0..1 << point.len()).map(weight).collect()
 }
 
-/// `sum of weight * value`.
+/// `sum of weight * value`, for any type of cell.
 pub fn dot<F: Field, X: Copy + Into<u64>>(weights: &[F], column: &[X]) -> F {
     weights
         .iter()
@@ -25,10 +31,35 @@ pub fn dot<F: Field, X: Copy + Into<u64>>(weights: &[F], column: &[X]) -> F {
         .sum()
 }
 
+macro_rules! dots {
+    ($($one:ident $two:ident $cell:ty;)*) => {$(
+        /// `dot` of one column.
+        pub fn $one<F: Field>(weights: &[F], column: &[$cell]) -> F {
+            dot(weights, column)
+        }
+
+        /// `dot` of each of two columns.
+        pub fn $two<F: Field>(weights: &[F], columns: [&[$cell]; 2]) -> [F; 2] {
+            columns.map(|column| dot(weights, column))
+        }
+    )*};
+}
+
+dots! {
+    dot_u32 dot2_u32 u32;
+    dot_u16 dot2_u16 u16;
+    dot_u8 dot2_u8 u8;
+}
+
 /// The sum of the weights whose bit is set.
 pub fn dot_bits<F: Field>(weights: &[F], bits: &[u8], row_count: usize) -> F {
     let set = |row: &usize| bits[row / 8] >> (row % 8) & 1 == 1;
     (0..row_count).filter(set).map(|row| weights[row]).sum()
+}
+
+/// `dot_bits` of each of two columns.
+pub fn dot2_bits<F: Field>(weights: &[F], bits: [&[u8]; 2], row_count: usize) -> [F; 2] {
+    bits.map(|bits| dot_bits(weights, bits, row_count))
 }
 
 /// One `dot` per block of `weights.len()` rows.
@@ -38,10 +69,17 @@ pub fn prefix_dot<F: Field>(weights: &[F], column: &[u32], out: &mut [F]) {
     }
 }
 
-/// `out[row] += weight * column[row]`.
-pub fn axpy<F: Field>(out: &mut [F], weight: F, column: &[u32]) {
-    for (out, value) in out.iter_mut().zip(column) {
-        *out += weight * F::from(*value);
+/// `sums[row] += weight * column[row]`.
+pub fn axpy<F: Field>(sums: &mut [F], weight: F, column: &[u32]) {
+    for (sum, value) in sums.iter_mut().zip(column) {
+        *sum += weight * F::from(*value);
+    }
+}
+
+/// `out[row] += sums[row]`; the sums become zero.
+pub fn axpy_flush<F: Field>(sums: &mut [F], out: &mut [F]) {
+    for (sum, out) in sums.iter_mut().zip(out) {
+        *out += std::mem::take(sum);
     }
 }
 
@@ -61,16 +99,23 @@ pub fn grid_value<F: Field>(block: &[F], degree: usize, point: usize) -> F {
     table[0]
 }
 
-/// `out[g] += weight * product over tables of grid_value(g)`.
-pub fn field_grid_accumulate<F: Field>(weight: F, tables: &[&[F]], degree: usize, out: &mut [F]) {
+/// `sums[g] += weight * product over tables of grid_value(g)`.
+pub fn field_grid_accumulate<F: Field>(weight: F, tables: &[&[F]], degree: usize, sums: &mut [F]) {
     let window = tables[0].len().ilog2() as usize;
-    assert_eq!(out.len(), grid_points(window, degree));
-    for (point, out) in out.iter_mut().enumerate() {
+    assert_eq!(sums.len(), grid_points(window, degree));
+    for (point, sum) in sums.iter_mut().enumerate() {
         let product: F = tables
             .iter()
             .map(|table| grid_value(table, degree, point))
             .product();
-        *out += weight * product;
+        *sum += weight * product;
+    }
+}
+
+/// `out[g] = sums[g]`; the sums become zero.
+pub fn flush_reduce<F: Field>(sums: &mut [F], out: &mut [F]) {
+    for (sum, out) in sums.iter_mut().zip(out) {
+        *out = std::mem::take(sum);
     }
 }
 
@@ -80,7 +125,7 @@ pub fn grid_accumulate<F: Field>(
     columns: &[&[u32]],
     window: usize,
     degree: usize,
-    out: &mut [F],
+    sums: &mut [F],
 ) {
     for (k, weight) in weights.iter().enumerate() {
         let rows = k << window..(k + 1) << window;
@@ -92,7 +137,7 @@ pub fn grid_accumulate<F: Field>(
         };
         let blocks: Vec<Vec<F>> = columns.iter().map(lift).collect();
         let blocks: Vec<&[F]> = blocks.iter().map(Vec::as_slice).collect();
-        field_grid_accumulate(*weight, &blocks, degree, out);
+        field_grid_accumulate(*weight, &blocks, degree, sums);
     }
 }
 
@@ -132,57 +177,98 @@ pub fn evaluate_high<F: Field>(a: &[F], b: &[F], eq: &[F]) -> [F; 2] {
     sums
 }
 
-/// Sums over neighbours of the weighted product at 0, 1, .., `degree - 1` and at infinity.
-pub fn round_accumulate<F: Field>(factors: &[&[F]], weights: &[F], degree: usize) -> Vec<F> {
-    let mut sums = vec![F::ZERO; degree + 1];
-    for (j, weight) in weights.iter().enumerate() {
+/// `bind_low` of both tables, then `evaluate_low` of their first halves.
+pub fn bind_evaluate_low<F: Field>(a: &mut [F], b: &mut [F], r: F, eq: &[F]) -> [F; 2] {
+    let half = a.len() / 2;
+    bind_low(a, r);
+    bind_low(b, r);
+    evaluate_low(&a[..half], &b[..half], eq)
+}
+
+/// `bind_high` of both tables, then `evaluate_high` of their first halves.
+pub fn bind_evaluate_high<F: Field>(a: &mut [F], b: &mut [F], r: F, eq: &[F]) -> [F; 2] {
+    let half = a.len() / 2;
+    bind_high(a, r);
+    bind_high(b, r);
+    evaluate_high(&a[..half], &b[..half], eq)
+}
+
+/// Adds, over neighbours, the weighted product at 0, 1, .., and at infinity where all factors of the
+/// degree are there.
+pub fn round_accumulate<F: Field>(factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F]) {
+    let degree = sums.len() - 1;
+    for j in 0..factors[0].len() / 2 {
+        let weight = weights.get(j).copied().unwrap_or(F::ONE);
         let at = |x: F| -> F {
             let line = |table: &&[F]| table[2 * j] + x * (table[2 * j + 1] - table[2 * j]);
             factors.iter().map(line).product()
         };
         for (x, sum) in sums[..degree].iter_mut().enumerate() {
-            *sum += *weight * at(F::from(x as u64));
+            if x != 1 || !skip_one {
+                *sum += weight * at(F::from(x as u64));
+            }
         }
         if factors.len() == degree {
             let slope = |table: &&[F]| table[2 * j + 1] - table[2 * j];
-            sums[degree] += *weight * factors.iter().map(slope).product::<F>();
+            sums[degree] += weight * factors.iter().map(slope).product::<F>();
         }
     }
-    sums
 }
 
-/// One row of `combine`.
-pub fn combine(op: Combine, a: u32, b: u32) -> u32 {
-    match op {
-        Combine::Add => (u64::from(a) + u64::from(b)) as u32,
-        Combine::Sub => (i64::from(a) - i64::from(b)) as u32,
-        Combine::Equal => (a == b).into(),
-        Combine::LessUnsigned => (a < b).into(),
-        Combine::LessSigned => ((a as i32) < b as i32).into(),
+/// `op` of every row.
+pub fn combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        let (a, b) = (a[row], b[row]);
+        *out = match op {
+            Combine::Add => (u64::from(a) + u64::from(b)) as u32,
+            Combine::Sub => (i64::from(a) - i64::from(b)) as u32,
+            Combine::Equal => (a == b).into(),
+            Combine::LessUnsigned => (a < b).into(),
+            Combine::LessSigned => ((a as i32) < b as i32).into(),
+        };
     }
 }
 
-/// One row of `product`: low and high word.
-pub fn product(signs: Signs, a: u32, b: u32) -> (u32, u32) {
+/// Low and high word of every row's product.
+pub fn product(signs: Signs, a: &[u32], b: &[u32], low: &mut [u32], high: &mut [u32]) {
     let signed = |x: u32| i128::from(x as i32);
-    let (a, b) = match signs {
-        Signs::Unsigned => (a.into(), b.into()),
-        Signs::Signed => (signed(a), signed(b)),
-        Signs::SignedUnsigned => (signed(a), b.into()),
-    };
-    (((a * b) & 0xffff_ffff) as u32, ((a * b) >> 32) as u32)
+    for (row, (low, high)) in low.iter_mut().zip(high).enumerate() {
+        let (a, b) = (a[row], b[row]);
+        let (a, b) = match signs {
+            Signs::Unsigned => (a.into(), b.into()),
+            Signs::Signed => (signed(a), signed(b)),
+            Signs::SignedUnsigned => (signed(a), b.into()),
+        };
+        (*low, *high) = ((a * b) as u32, ((a * b) >> 32) as u32);
+    }
 }
 
-/// One row of `sub_word`, from the little-endian bytes.
-pub fn sub_word(part: SubWord, word: u32, address: u32) -> u32 {
-    let bytes = word.to_le_bytes();
-    let byte = bytes[address as usize % 4];
-    let first = address as usize % 4 / 2 * 2;
-    let half = u16::from_le_bytes([bytes[first], bytes[first + 1]]);
-    match part {
-        SubWord::Byte => byte.into(),
-        SubWord::ByteSigned => i32::from(byte as i8) as u32,
-        SubWord::Half => half.into(),
-        SubWord::HalfSigned => i32::from(half as i16) as u32,
+/// The part of every word, from its little-endian bytes.
+pub fn sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mut [u32]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        let (bytes, address) = (words[row].to_le_bytes(), addresses[row] as usize);
+        let byte = bytes[address % 4];
+        let first = address % 4 / 2 * 2;
+        let half = u16::from_le_bytes([bytes[first], bytes[first + 1]]);
+        *out = match part {
+            SubWord::Byte => byte.into(),
+            SubWord::ByteSigned => i32::from(byte as i8) as u32,
+            SubWord::Half => half.into(),
+            SubWord::HalfSigned => i32::from(half as i16) as u32,
+        };
+    }
+}
+
+/// The indexed entries.
+pub fn gather_u32(table: &[u32], indices: &[u32], out: &mut [u32]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = table[indices[row] as usize];
+    }
+}
+
+/// The indexed entries.
+pub fn gather_u8(table: &[u8], indices: &[u32], out: &mut [u8]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = table[indices[row] as usize];
     }
 }
