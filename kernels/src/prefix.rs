@@ -8,16 +8,29 @@
 //! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
 //! `field::bn254_lanes`).
 
-use crate::field::{MAX_LIMBS, WeightField, lane_products};
+use crate::field::{Goldilocks2, MAX_LIMBS, WeightField, fits_lane, lane_products};
 use crate::lanes::{GROUP_ROWS, Lanes};
 use crate::planes::PlanesView;
+use ark_bn254::Fr;
 
 /// Largest prefix.
 pub const MAX_PREFIX_LOG2: usize = 7;
 const MAX_BLOCK_ROWS: usize = 1 << MAX_PREFIX_LOG2;
-/// Rows of one bank: `26 + 32 + 6 = 64` bits.
+/// Rows of one bank.
 const BANK_ROWS: usize = 64;
 const BANK_COUNT: usize = MAX_BLOCK_ROWS / BANK_ROWS;
+
+/// A lane of a bank holds the largest rows, and `reduce_lanes` takes all banks of a prefix.
+const _: () = {
+    assert!(fits_lane(
+        BANK_ROWS as u64,
+        <Fr as WeightField>::LIMB_BITS,
+        32
+    ));
+    assert!(fits_lane(BANK_ROWS as u64, Goldilocks2::LIMB_BITS, 32));
+    assert!(BANK_COUNT <= 2 && MAX_BLOCK_ROWS as u64 <= lane_products::<Fr>());
+    assert!(MAX_BLOCK_ROWS as u64 <= lane_products::<Goldilocks2>());
+};
 
 /// Vector `b` of `rows` becomes row `b` of blocks `first .. first + 8`; absent blocks read as zero.
 #[inline(always)]
@@ -59,9 +72,6 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     column: &[u32],
     out: &mut [F],
 ) {
-    const { assert!(F::LIMB_BITS + 32 + BANK_ROWS.ilog2() <= 64) };
-    const { assert!(MAX_BLOCK_ROWS as u64 <= lane_products::<F>()) };
-    const { assert!(BANK_COUNT <= 2, "the bound of reduce_lanes") };
     let block_rows = planes.weight_rows();
     assert!(
         block_rows.is_power_of_two() && block_rows <= MAX_BLOCK_ROWS,

@@ -202,8 +202,8 @@ impl sealed::Sealed for Goldilocks2 {}
 const LIMB_MASK: u64 = (1 << 22) - 1;
 
 const _: () = {
-    // Two products a carry at most, and what `WideSum::montgomery_reduce` multiplies them by.
-    assert!(2 * MAX_PRODUCTS as u128 * TWO_64 as u128 <= u128::MAX >> 32);
+    // The middle sum takes two products at a time, and each carries once at most.
+    assert!(2 * MAX_PRODUCTS as u128 <= u64::MAX as u128);
     // `reduce_dot`: a weight is below 2^64, and so many values sum to below 2^63.
     assert!(u64::MAX as u128 * (MAX_DOT_ROWS as u128 * 0xffff_ffff) < 1 << 127);
 };
