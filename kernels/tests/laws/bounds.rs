@@ -263,7 +263,7 @@ fn integer_grids<F: WeightField>(weight: F) {
                 let fits = WindowGrid::<F>::new(window, degree, column_count).flush_blocks();
                 // A sum collects the same pieces in every shape: long walks add no other sums.
                 let walk = grid_points(window, degree) * fits / 8;
-                let affordable = if column_count == 2 { 400_000 } else { 140_000 };
+                let affordable = if column_count == 2 { 400_000 } else { 132_000 };
                 if walk > if cfg!(miri) { 0 } else { affordable } {
                     continue;
                 }
@@ -272,7 +272,7 @@ fn integer_grids<F: WeightField>(weight: F) {
                     [Largest, LargestNegative, Largest],
                     [MinusOne, One, One],
                 ] {
-                    integer_grid(weight, window, degree, &blocks[..column_count], fits + 72);
+                    integer_grid(weight, window, degree, &blocks[..column_count], fits);
                 }
             }
         }
@@ -284,15 +284,17 @@ fn integer_grid<F: WeightField>(
     window: usize,
     degree: usize,
     blocks: &[Block],
-    block_count: usize,
+    fits: usize,
 ) {
+    // Twice what fits would not fit, whatever the bound rounds away.
+    let block_count = 2 * fits + 72;
     let rows: Vec<Vec<u32>> = blocks.iter().map(|block| block.rows(window)).collect();
     let slices: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
     let mut expected = vec![F::ZERO; grid_points(window, degree)];
     let all = weight * F::from(block_count as u64);
     reference::grid_accumulate(&[all], &slices, window, degree, &mut expected);
 
-    // Short calls at the end: the sums become as full as they may before they are reduced.
+    // Short calls before the limit: the sums become as full as they may before they are reduced.
     let longest = 1024;
     let planes = same_weights(weight, longest);
     let columns: Vec<Vec<u32>> = rows.iter().map(|block| block.repeat(longest)).collect();
@@ -300,8 +302,8 @@ fn integer_grid<F: WeightField>(
         let mut grid = WindowGrid::<F>::new(window, degree, blocks.len());
         let mut first = 0;
         while first < block_count {
-            let rest = block_count - first;
-            let count = if rest > longest + 72 { longest } else { 8 };
+            let rest = fits - first % fits;
+            let count = if rest > longest { longest } else { 8 };
             first += count;
             let columns: Vec<&[u32]> = columns.iter().map(|c| &c[..count << window]).collect();
             kernels.grid_accumulate(&mut grid, planes.rows(0, count), &columns);
