@@ -23,11 +23,36 @@ pub trait Transcript {
 #[derive(Clone)]
 pub struct SpongeTranscript(DefaultHash);
 
-/// What the sponge starts from; changes with every change of the protocol.
-const PROTOCOL: &str = "tracelane sum-check, version 1";
+/// What the sponge starts from; changes with every change of the protocol, as the proof format's
+/// version does.
+const PROTOCOL: &str = "tracelane sum-check, version 3";
 
 /// Bits a challenge is drawn with beyond the size of its field: a bias below 2^-128.
 const EXCESS_BITS: usize = 128;
+
+/// Fewest bits that a challenge may have: it hits a bad value with a probability below 2^-120 times
+/// a round polynomial's degree.
+pub const CHALLENGE_BITS_MIN: u32 = 120;
+
+/// Asserts, at compile time where it stands in a `const`, that challenges of `bits` bits are large
+/// enough; prover and verifier do so for their field.
+///
+/// ```
+/// const _: () = tracelane::transcript::assert_challenge_bits(120);
+/// ```
+///
+/// ```compile_fail
+/// const _: () = tracelane::transcript::assert_challenge_bits(119);
+/// ```
+///
+/// # Panics
+/// If they are not.
+pub const fn assert_challenge_bits(bits: u32) {
+    assert!(
+        bits >= CHALLENGE_BITS_MIN,
+        "a field whose challenges have fewer than 120 bits"
+    );
+}
 
 impl SpongeTranscript {
     /// A transcript in which nothing was said yet.

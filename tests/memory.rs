@@ -80,7 +80,7 @@ fn peak_of_proof(cycles_log2: u32) -> (usize, AllocationInfo) {
         let prover =
             SumCheckProver::<Fr>::for_statement(num_vars, Statement::product(&columns, false));
         let proof = prover.prove_actual(&oracle).expect("an honest prover");
-        assert_eq!(proof.rounds.len(), num_vars);
+        assert_eq!(proof.messages.len(), 2 * num_vars);
     });
     (num_vars, info)
 }

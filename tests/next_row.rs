@@ -76,7 +76,7 @@ fn the_next_pc_of_every_row_is_the_pc_of_the_next_one() {
             schedule.sweeps() as u64,
             "sweeps are shared"
         );
-        let pending = verify(&proof, &instance, Column::NAMES).expect("consistent");
+        let pending = verify(&proof, &instance, &batch, Column::NAMES).expect("consistent");
         let tau = pending.tau().expect("weighted").to_vec();
         let &[now, next] = pending.claimed_sums() else {
             panic!("two statements have two sums")
@@ -107,10 +107,13 @@ fn claims_that_a_proof_leaves_reduce_in_two_sweeps() {
     let oracle = StreamingOracle::new(run, ReplayOptions::default()).expect("a worker");
     let instance = recorded.instance();
     let num_vars = instance.num_vars as usize;
-    let product = Statement::product(&[Column::NextPc.id(), Column::RdAfter.id()], false);
-    let first = SumCheckProver::<Fr>::for_statement(num_vars, product).with_instance(instance);
+    let batch = Batch::of(Statement::product(
+        &[Column::NextPc.id(), Column::RdAfter.id()],
+        false,
+    ));
+    let first = SumCheckProver::<Fr>::for_batch(num_vars, batch.clone()).with_instance(instance);
     let proof = first.prove_actual(&oracle).expect("an honest prover");
-    let pending = verify(&proof, &instance, Column::NAMES).expect("consistent");
+    let pending = verify(&proof, &instance, &batch, Column::NAMES).expect("consistent");
     let point = pending.point().to_vec();
 
     // What rd_after and the pc are one row after that point, in one batch.
@@ -120,13 +123,13 @@ fn claims_that_a_proof_leaves_reduce_in_two_sweeps() {
         extra: ColumnSet::EMPTY,
     };
     let sums = columns.map(|id| next_sum(&point, &trace[id.index()]));
-    let second = SumCheckProver::for_batch(num_vars, batch)
+    let second = SumCheckProver::for_batch(num_vars, batch.clone())
         .with_instance(instance)
         .at_point(point.clone());
     let before = oracle.sweeps();
     let proof = second.prove_sums(&oracle, &sums).expect("the right sums");
     assert!(oracle.sweeps() - before <= 2, "at most two sweeps");
-    let pending = verify_at(&proof, &instance, Column::NAMES, &point).expect("consistent");
+    let pending = verify_at(&proof, &instance, &batch, Column::NAMES, &point).expect("consistent");
     assert_eq!(pending.tau(), Some(point.as_slice()));
     pending
         .check(&oracle, Kernels::detect())
@@ -136,15 +139,17 @@ fn claims_that_a_proof_leaves_reduce_in_two_sweeps() {
     let refused = second.prove_sums(&oracle, &wrong);
     assert!(matches!(refused, Err(ProveError::ClaimedSum)));
     // Without the point, or at another, it proves nothing.
-    let error = verify(&proof, &instance, Column::NAMES).expect_err("no point");
+    let error = verify(&proof, &instance, &batch, Column::NAMES).expect_err("no point");
     assert!(matches!(error, VerifyError::FinalSum), "{error}");
     for coordinate in 0..num_vars {
         let mut other = point.clone();
         other[coordinate] += Fr::ONE;
-        let error = verify_at(&proof, &instance, Column::NAMES, &other).expect_err("another");
+        let error =
+            verify_at(&proof, &instance, &batch, Column::NAMES, &other).expect_err("another");
         assert!(matches!(error, VerifyError::FinalSum), "{error}");
     }
-    let error = verify_at(&proof, &instance, Column::NAMES, &point[1..]).expect_err("short");
+    let error =
+        verify_at(&proof, &instance, &batch, Column::NAMES, &point[1..]).expect_err("short");
     assert!(matches!(error, VerifyError::Length { .. }), "{error}");
     let short = second.at_point(point[1..].to_vec()).prove_actual(&oracle);
     assert!(matches!(short, Err(ProveError::NumVars { .. })));
@@ -188,7 +193,7 @@ fn corners<F: WeightField>() {
                 let oracle = RangedOracle::new(&named, 8, 2);
                 let prover = prover.clone().with_schedule(Schedule { windows });
                 let proof = prover.prove_actual(&oracle).expect("an honest prover");
-                let pending = verify_at(&proof, &proof.instance, &names, &tau);
+                let pending = verify_at(&proof, &proof.instance, &batch, &names, &tau);
                 let pending = pending.expect("consistent");
                 assert_eq!(pending.claimed_sums()[1], next_sum(&tau, &columns[2]));
                 pending

@@ -3,17 +3,26 @@
 
 #[path = "support/dense_prover.rs"]
 mod dense_prover;
+#[path = "support/draw.rs"]
+mod draw;
+#[path = "support/plain_mle.rs"]
+mod plain_mle;
 #[path = "support/ranged_oracle.rs"]
 mod ranged_oracle;
 
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ark_bn254::Fr;
-use proptest::prelude::*;
+use draw::Draw;
 use ranged_oracle::RangedOracle;
+use tracelane::oracle::{DenseOracle, OracleError, PolynomialOracle};
 use tracelane::sumcheck::{
-    Batch, LinearForm, Product, Proof, PublicInstance, RowWeight, Schedule, Statement,
+    Batch, LinearForm, Product, Proof, ProveError, PublicInstance, RowWeight, Schedule, Statement,
     SumCheckProver, verify,
 };
 use tracelane::trace::columns::{ColumnId, ColumnSet};
+use tracelane::trace::view::ChunkView;
 use tracelane_kernels::{Goldilocks2, Kernels, Tier, WeightField};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -139,13 +148,26 @@ fn schedules(num_vars: usize) -> Vec<Option<Schedule>> {
         .collect()
 }
 
-fn prove<F: WeightField>(
-    columns: &[(&str, &[u32])],
-    batch: &Batch,
+/// All that must not matter.
+#[derive(Clone, Debug)]
+struct Shape {
     schedule: Option<Schedule>,
+    memory_bytes: Option<u64>,
     chunk_rows: usize,
     ranges: usize,
     tier: Tier,
+}
+
+fn prove<F: WeightField>(
+    columns: &[(&str, &[u32])],
+    batch: &Batch,
+    Shape {
+        schedule,
+        memory_bytes,
+        chunk_rows,
+        ranges,
+        tier,
+    }: Shape,
 ) -> Proof<F> {
     let oracle = RangedOracle::new(columns, chunk_rows, ranges);
     let num_vars = columns[0].1.len().ilog2() as usize;
@@ -157,8 +179,15 @@ fn prove<F: WeightField>(
     if let Some(schedule) = schedule {
         prover = prover.with_schedule(schedule);
     }
+    if let Some(bytes) = memory_bytes {
+        prover = prover.with_memory_bytes(bytes);
+    }
     let proof = prover.prove_actual(&oracle).expect("a sum");
-    let pending = verify(&proof, &instance(num_vars), &NAMES).expect("consistent");
+    let pending = verify(&proof, &instance(num_vars), batch, &NAMES).expect("consistent");
+    for (id, claimed) in pending.claims() {
+        let plain = plain_mle::evaluate(columns[id.index()].1, pending.point());
+        assert_eq!(*claimed, plain, "by plain ark-ff");
+    }
     let verified = pending
         .check(&oracle, Kernels::detect())
         .expect("true claims");
@@ -181,10 +210,15 @@ fn same_as_dense<F: WeightField>(num_vars: usize, chunks: &[usize], tiers: &[Tie
             for &chunk_rows in chunks {
                 let ranges = 1 + (index + chunk_rows) % 3;
                 let tier = tiers[(index + chunk_rows.ilog2() as usize) % tiers.len()];
-                let shape = (&batch, &schedule, chunk_rows, ranges, tier);
-                let proof: Proof<F> =
-                    prove(&columns, &batch, schedule.clone(), chunk_rows, ranges, tier);
-                assert!(proof.to_bytes() == bytes, "other bytes for {shape:?}");
+                let shape = Shape {
+                    schedule: schedule.clone(),
+                    memory_bytes: None,
+                    chunk_rows,
+                    ranges,
+                    tier,
+                };
+                let proof: Proof<F> = prove(&columns, &batch, shape.clone());
+                assert!(proof.to_bytes() == bytes, "{shape:?} for {batch:?}");
             }
         }
     }
@@ -231,8 +265,27 @@ fn sample<F: WeightField>(cases: &[(usize, usize)]) {
             .collect();
         let batch = &batches()[shape];
         let expected = dense_prover::prove::<F>(&columns, batch, &instance(num_vars));
-        let actual: Proof<F> = prove(&columns, batch, None, 1 << 11, 3, Tier::detect());
-        assert!(actual == expected, "{num_vars} variables, shape {shape}");
+        let named = [
+            Schedule::per_round(num_vars),
+            Schedule::half_split(num_vars, 3),
+            Schedule::in_memory(),
+        ];
+        let schedules = named.map(|one| (Some(one), None));
+        let budgets = [None, Some(1), Some(1 << 20)].map(|bytes| (None, bytes));
+        for (schedule, memory_bytes) in budgets.into_iter().chain(schedules) {
+            let shape = Shape {
+                schedule,
+                memory_bytes,
+                chunk_rows: 1 << 11,
+                ranges: 3,
+                tier: Tier::detect(),
+            };
+            let actual: Proof<F> = prove(&columns, batch, shape.clone());
+            assert!(
+                actual == expected,
+                "{num_vars} variables, {batch:?}, {shape:?}"
+            );
+        }
     }
 }
 
@@ -254,35 +307,173 @@ fn the_simple_entry_proves_a_product_of_the_first_columns() {
         .sum();
     let prover = SumCheckProver::new(6, 2, 3);
     let proof = prover.prove(&oracle, sum).expect("the right sum");
-    let pending = verify(&proof, &proof.instance, &["a", "b"]).expect("consistent");
+    let statement = Statement::product(&[ColumnId::new(0), ColumnId::new(1)], false);
+    let batch = Batch::of(statement);
+    let pending = verify(&proof, &proof.instance, &batch, &["a", "b"]).expect("consistent");
     assert!(pending.check(&oracle, Kernels::detect()).is_ok());
     assert!(prover.prove(&oracle, sum + Fr::from(1u64)).is_err());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    #[test]
-    fn random_schedules_give_one_proof(
-        seed in any::<u64>(),
-        widths in prop::collection::vec(1usize..5, 0..4),
-        chunk_log2 in 0usize..11,
-        ranges in 1usize..5,
-        shape in 0usize..13,
-    ) {
-        let num_vars = 10;
+/// Draws over schedule, budget, chunk size, ranges and tier at once, for random batches.
+fn draws<F: WeightField>(seed: u64, num_vars: impl Iterator<Item = usize>) {
+    let mut draw = Draw::new(seed);
+    for num_vars in num_vars {
         let values = columns(num_vars, seed);
-        let columns: Vec<(&str, &[u32])> =
-            NAMES.iter().zip(&values).map(|(name, values)| (*name, values.as_slice())).collect();
-        let mut schedule = Schedule { windows: widths };
-        while schedule.streamed() > num_vars {
-            schedule.windows.pop();
+        let columns: Vec<(&str, &[u32])> = NAMES
+            .iter()
+            .zip(&values)
+            .map(|(name, values)| (*name, values.as_slice()))
+            .collect();
+        for _ in 0..4 {
+            let batch = draw.batch(NAMES.len());
+            let expected = dense_prover::prove::<F>(&columns, &batch, &instance(num_vars));
+            for _ in 0..8 {
+                let shape = Shape {
+                    schedule: draw.schedule(num_vars),
+                    memory_bytes: Some(draw.memory_bytes()),
+                    chunk_rows: 1 << draw.below(num_vars + 1),
+                    ranges: 1 + draw.below(5),
+                    tier: draw.tier(),
+                };
+                let actual: Proof<F> = prove(&columns, &batch, shape.clone());
+                assert!(actual == expected, "{shape:?} for {batch:?}");
+            }
         }
-        let batch = &batches()[shape];
-        let in_memory = Some(Schedule::in_memory());
-        let expected: Proof<Fr> =
-            prove(&columns, batch, in_memory, 1 << num_vars, 1, Tier::detect());
-        let actual: Proof<Fr> =
-            prove(&columns, batch, Some(schedule), 1 << chunk_log2, ranges, Tier::detect());
-        prop_assert!(actual == expected);
+    }
+}
+
+#[test]
+fn random_shapes_of_random_batches_equal_the_dense_prover_over_bn254() {
+    draws::<Fr>(0x5eed_0001, 8..=13);
+}
+
+#[test]
+fn random_shapes_of_random_batches_equal_the_dense_prover_over_goldilocks() {
+    draws::<Goldilocks2>(0x5eed_0002, 8..=13);
+}
+
+#[test]
+fn windows_that_no_sweep_can_serve_are_refused() {
+    let values = columns(12, 3);
+    let named: Vec<(&str, &[u32])> = NAMES
+        .iter()
+        .zip(&values)
+        .map(|(name, values)| (*name, values.as_slice()))
+        .collect();
+    let oracle = RangedOracle::new(&named, 64, 2);
+    let id = ColumnId::new;
+    let grids = Statement::product(&[id(0), id(1)], true);
+    let bad: [&[usize]; 8] = [
+        &[0],
+        &[3, 0],
+        &[30],
+        &[8],
+        &[4, 4, 5],
+        &[usize::MAX, 1],
+        &[1, usize::MAX],
+        &[1; 13],
+    ];
+    let refused = |statement: &Statement, windows: &[usize]| {
+        let windows = windows.to_vec();
+        let prover = SumCheckProver::<Fr>::for_statement(12, statement.clone());
+        let prover = prover.with_schedule(Schedule { windows });
+        assert!(matches!(
+            prover.schedule_for(&oracle),
+            Err(ProveError::Window { .. })
+        ));
+        let refused = prover.prove_actual(&oracle);
+        assert!(matches!(refused, Err(ProveError::Window { .. })));
+    };
+    for windows in bad {
+        refused(&grids, windows);
+        // Without grids a sweep serves any number of rounds, but not of none.
+        if windows != [8] {
+            refused(&Statement::next(id(2)), windows);
+        }
+    }
+}
+
+/// An oracle whose columns are others from some sweep on.
+struct FickleOracle<'a> {
+    before: DenseOracle<'a>,
+    after: DenseOracle<'a>,
+    sweeps: AtomicUsize,
+    faithful: usize,
+}
+
+impl PolynomialOracle for FickleOracle<'_> {
+    fn num_vars(&self) -> usize {
+        self.before.num_vars()
+    }
+
+    fn column_names(&self) -> &[&str] {
+        self.before.column_names()
+    }
+
+    fn chunk_rows(&self) -> NonZeroUsize {
+        self.before.chunk_rows()
+    }
+
+    fn sweep<A: Send>(
+        &self,
+        set: ColumnSet,
+        align_log2: usize,
+        identity: impl Fn() -> A + Sync,
+        accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
+        combine: impl Fn(A, A) -> A,
+    ) -> Result<A, OracleError> {
+        let number = self.sweeps.fetch_add(1, Ordering::Relaxed);
+        let source = match number < self.faithful {
+            true => &self.before,
+            false => &self.after,
+        };
+        source.sweep(set, align_log2, identity, accumulate, combine)
+    }
+
+    fn evaluate_index(&self, column: ColumnId, row: u64) -> Result<u32, OracleError> {
+        self.before.evaluate_index(column, row)
+    }
+}
+
+#[test]
+fn sweeps_that_contradict_each_other_give_no_proof() {
+    let values = columns(10, 5);
+    let mut others = values.clone();
+    others[1][700] ^= 4;
+    let named = |values: &[Vec<u32>]| {
+        let columns: Vec<(&str, &[u32])> = NAMES
+            .iter()
+            .zip(values)
+            .map(|(name, values)| (*name, values.as_slice()))
+            .collect();
+        DenseOracle::new(&columns, NonZeroUsize::MIN.saturating_add(63)).expect("one table")
+    };
+    let id = ColumnId::new;
+    for eq in [false, true] {
+        let batch = Batch::of(Statement::product(&[id(0), id(1)], eq));
+        for (faithful, round) in [(1, 2), (2, 5), (4, usize::MAX)] {
+            let oracle = FickleOracle {
+                before: named(&values),
+                after: named(&others),
+                sweeps: AtomicUsize::new(0),
+                faithful,
+            };
+            let windows = vec![2, 3, 2];
+            let prover = SumCheckProver::<Fr>::for_batch(10, batch.clone());
+            let prover = prover.with_schedule(Schedule { windows });
+            match prover.prove_actual(&oracle) {
+                Err(ProveError::Contradiction { round: actual }) => assert_eq!(actual, round),
+                proof => {
+                    // All four sweeps were of one table: a proof, which another one refutes.
+                    assert_eq!(faithful, 4);
+                    let proof = proof.expect("one table");
+                    let pending = verify(&proof, &proof.instance, &batch, &NAMES);
+                    let verdict = pending
+                        .expect("consistent")
+                        .check(&oracle, Kernels::detect());
+                    verdict.expect_err("other columns");
+                }
+            }
+        }
     }
 }

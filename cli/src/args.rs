@@ -319,6 +319,9 @@ pub struct VerifyOptions {
     /// The input it is about; none unless given.
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
+    /// What it must prove, said as `prove` is told.
+    #[command(flatten)]
+    pub claims: ClaimOptions,
     #[command(flatten)]
     pub limits: LimitOptions,
     #[command(flatten)]

@@ -275,6 +275,24 @@ fn proofs_that_do_not_hold_are_rejected_with_code_4() {
     );
     assert!(another.contains("another input"), "{another}");
     fails(&line("verify {} --elf {}", &[&proof, &elf]), 4);
+    // An honest proof of something else than was asked for.
+    for claims in ["--eq", "--product pc", "--open all", "--next pc"] {
+        let words = format!("verify {{}} --elf {{}} --input {{}} {claims}");
+        let another = fails(&line(&words, &[&proof, &elf, &input]), 4);
+        assert!(
+            another.contains("rs1_value * rs2_value") && another.contains("--product"),
+            "{another}"
+        );
+    }
+    let other = desk.path("other-proof");
+    let words = "prove {} --input {} -o {} --product pc,rd_after --open opcode";
+    succeeds(&line(words, &[&elf, &input, &other]));
+    let words = "verify {} --elf {} --input {}";
+    let another = fails(&line(words, &[&other, &elf, &input]), 4);
+    assert!(another.contains("opening opcode"), "{another}");
+    let claims = "--product pc,rd_after --open opcode";
+    let words = format!("verify {{}} --elf {{}} --input {{}} {claims}");
+    succeeds(&line(&words, &[&other, &elf, &input]));
     fails(
         &line(
             "verify {} --elf {} --input {}",

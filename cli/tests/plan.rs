@@ -35,8 +35,8 @@ fn every_schedule_and_budget_gives_one_proof() {
         proofs.push(fs::read(proof).expect("a proof"));
     }
     assert!(proofs.iter().all(|proof| *proof == proofs[0]), "one proof");
-    let words = "verify {} --elf {} --input {} --json";
-    let verified = json(&line(words, &[&desk.path("proof0"), &elf, &input]));
+    let words = format!("verify {{}} --elf {{}} --input {{}} --json {BATCH}");
+    let verified = json(&line(&words, &[&desk.path("proof0"), &elf, &input]));
     assert_eq!(verified["claimed_sums"].as_array().map(Vec::len), Some(3));
     let statement = verified["statement"].as_str().expect("a formula");
     assert!(statement.contains("eq(tau, row - 1) * pc"), "{statement}");

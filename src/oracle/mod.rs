@@ -6,6 +6,7 @@
 
 use std::num::NonZeroUsize;
 
+use crate::checkpoint::{RunIdentity, RunSummary};
 use crate::replay::ReplayError;
 use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::trace::view::ChunkView;
@@ -78,6 +79,12 @@ pub trait PolynomialOracle: Sync {
 
     /// The names of the columns, in [`ColumnId`] order.
     fn column_names(&self) -> &[&str];
+
+    /// The run that the columns are of, and what it came to; none where the oracle does not know. A
+    /// verifier settles no claims about one run by an oracle of another.
+    fn run(&self) -> Option<(&RunIdentity, &RunSummary)> {
+        None
+    }
 
     /// Rows of every chunk a sweep hands out: a power of two, at most 2^n.
     fn chunk_rows(&self) -> NonZeroUsize;

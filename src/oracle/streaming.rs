@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::{OracleError, PolynomialOracle};
+use crate::checkpoint::{RunIdentity, RunSummary};
 use crate::limits::VARIABLE_COUNT_MAX;
 use crate::replay::cache::ChunkCache;
 use crate::replay::{RangeReplay, ReplayOptions, Run, worker};
@@ -101,6 +102,11 @@ impl PolynomialOracle for StreamingOracle<'_> {
 
     fn column_names(&self) -> &[&str] {
         Column::NAMES
+    }
+
+    fn run(&self) -> Option<(&RunIdentity, &RunSummary)> {
+        let checkpoints = self.run.checkpoints();
+        Some((checkpoints.identity(), checkpoints.summary()))
     }
 
     fn chunk_rows(&self) -> NonZeroUsize {

@@ -1,20 +1,23 @@
 //! The prover: one driver that owns the transcript; sweeps and tables only give it sums.
 //!
 //! In: an oracle, a batch of statements, public facts. Out: a [`Proof`]. Low variables are bound
-//! first.
+//! first. Every round is held against the one before it: sweeps that contradict each other give no
+//! proof.
 
 use tracelane_kernels::{Kernels, WeightField};
 
 use super::block::{BatchPlan, Place, Plan};
+use super::conversation;
 use super::cost::CostModel;
+use super::encoding::EncodedBatch;
 use super::next::{NextRounds, NextWeights};
 use super::proof::{Proof, PublicInstance};
-use super::round_poly::{digit_weights, evaluate_at};
-use super::schedule::{Schedule, ScheduleInputs};
-use super::statement::{Batch, Statement, StatementError};
+use super::round_poly::digit_weights;
+use super::schedule::{Schedule, ScheduleInputs, WINDOW_MAX};
+use super::statement::{Batch, FACTOR_COUNT_MAX, Statement, StatementError};
 use super::tables::{Before, Tables};
-use super::verifier::{absorb_sums, mix, open_transcript};
 use super::window::sweep_window;
+use crate::limits::VARIABLE_COUNT_MAX;
 use crate::oracle::{OracleError, PolynomialOracle};
 use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::transcript::{SpongeTranscript, Transcript};
@@ -32,13 +35,42 @@ pub enum ProveError {
     /// The columns do not sum to what was claimed.
     #[error("the columns do not sum to the claimed value; claim the right sum or leave it out")]
     ClaimedSum,
-    /// The prover was made for another number of variables.
-    #[error("the oracle has {actual} variables, the prover was made for {expected}")]
+    /// The oracle, the point or the public facts are of another number of variables.
+    #[error("the {what} has {actual} variables, the prover was made for {expected}")]
     NumVars {
-        /// The oracle's.
+        /// What has another number.
+        what: &'static str,
+        /// Its number.
         actual: usize,
         /// The prover's.
         expected: usize,
+    },
+    /// No variables, or more than can be proven.
+    #[error("{actual} variables, expected 1 to {max}")]
+    VariableCount {
+        /// How many there are.
+        actual: usize,
+        /// Limit.
+        max: usize,
+    },
+    /// A point was given for statements that weigh no rows.
+    #[error("a point was given, but no statement weighs rows; prove without one")]
+    Point,
+    /// A window of no rounds, or of more than one sweep can serve or are left.
+    #[error("a window of {actual} rounds, expected 1 to {max} here; leave the schedule out")]
+    Window {
+        /// Its rounds.
+        actual: usize,
+        /// Most rounds it may have.
+        max: usize,
+    },
+    /// A sweep contradicts the rounds before it.
+    #[error(
+        "round {round} contradicts the one before: the oracle's columns are not always the same"
+    )]
+    Contradiction {
+        /// The round, counted from 0.
+        round: usize,
     },
 }
 
@@ -53,19 +85,30 @@ pub struct SumCheckProver<F: WeightField> {
     memory_bytes: Option<u64>,
     costs: CostModel,
     point: Option<Vec<F>>,
+    /// What was wrong from the start.
+    defect: Option<StatementError>,
 }
 
 impl<F: WeightField> SumCheckProver<F> {
     /// A prover for the sum over 2^`num_vars` rows of the product of an oracle's first `num_polys`
-    /// columns, with round polynomials given at `eval_points` points.
+    /// columns, with round polynomials given at `eval_points` points. Whether all that is sound
+    /// [`prove`](Self::prove) says.
     #[must_use]
     pub fn new(num_vars: usize, num_polys: usize, eval_points: usize) -> Self {
-        let columns: Vec<ColumnId> = (0..num_polys).map(ColumnId::new).collect();
+        let factors = num_polys.min(FACTOR_COUNT_MAX);
+        let columns: Vec<ColumnId> = (0..factors).map(ColumnId::new).collect();
         let statement = Statement {
             eval_points,
             ..Statement::product(&columns, false)
         };
-        Self::for_statement(num_vars, statement)
+        Self {
+            defect: (num_polys > factors).then_some(StatementError::Count {
+                what: "factors in a product",
+                actual: num_polys,
+                max: FACTOR_COUNT_MAX,
+            }),
+            ..Self::for_statement(num_vars, statement)
+        }
     }
 
     /// A prover for `statement` over 2^`num_vars` rows.
@@ -83,8 +126,9 @@ impl<F: WeightField> SumCheckProver<F> {
             input_digest: [0; 32],
             output_digest: [0; 32],
             exit_code: 0,
-            cycles: 1 << num_vars,
-            num_vars: num_vars as u32,
+            // More than can be proven is refused before it is used.
+            cycles: 1 << num_vars.min(VARIABLE_COUNT_MAX),
+            num_vars: u32::try_from(num_vars).unwrap_or(u32::MAX),
         };
         let (schedule, memory_bytes) = (None, None);
         Self {
@@ -96,6 +140,7 @@ impl<F: WeightField> SumCheckProver<F> {
             memory_bytes,
             costs: CostModel::committed::<F>(),
             point: None,
+            defect: None,
         }
     }
 
@@ -154,7 +199,8 @@ impl<F: WeightField> SumCheckProver<F> {
     /// Proves that the statement's sum is `claimed_sum`.
     ///
     /// # Errors
-    /// [`ProveError::ClaimedSum`] if it is not, or what the oracle says.
+    /// [`ProveError::ClaimedSum`] if it is not, another [`ProveError`] for what can't be proven, or what
+    /// the oracle says.
     pub fn prove<O: PolynomialOracle>(
         &self,
         oracle: &O,
@@ -166,41 +212,44 @@ impl<F: WeightField> SumCheckProver<F> {
     /// [`prove`](SumCheckProver::prove) for a batch: one sum a statement.
     ///
     /// # Errors
-    /// [`ProveError::ClaimedSum`] if one is wrong, or what the oracle says.
+    /// As [`prove`](SumCheckProver::prove).
     pub fn prove_sums<O: PolynomialOracle>(
         &self,
         oracle: &O,
         claimed_sums: &[F],
     ) -> Result<Proof<F>, ProveError> {
-        self.prove_sum(oracle, Some(claimed_sums))
+        self.prove_in(&mut SpongeTranscript::new(), oracle, Some(claimed_sums))
     }
 
     /// Proves whatever the sums are. With an eq factor nobody knows them beforehand: the point is
     /// drawn after the statements are fixed.
     ///
     /// # Errors
-    /// What the oracle says.
+    /// As [`prove`](SumCheckProver::prove), but for the sum.
     pub fn prove_actual<O: PolynomialOracle>(&self, oracle: &O) -> Result<Proof<F>, ProveError> {
-        self.prove_sum(oracle, None)
+        self.prove_in(&mut SpongeTranscript::new(), oracle, None)
     }
 
-    fn prove_sum<O: PolynomialOracle>(
+    /// Proves the given sums, or whatever they are, in a transcript that goes on: what was absorbed
+    /// before binds this proof, and this proof, openings included, what is drawn behind it. So one
+    /// proof may be about the claims that another has left. Its verifier is
+    /// [`verify_in`](super::verify_in).
+    ///
+    /// # Errors
+    /// As [`prove`](SumCheckProver::prove); the transcript is of no use then.
+    pub fn prove_in<O: PolynomialOracle, T: Transcript>(
         &self,
+        transcript: &mut T,
         oracle: &O,
         claimed_sums: Option<&[F]>,
     ) -> Result<Proof<F>, ProveError> {
-        let (actual, expected) = (oracle.num_vars(), self.num_vars);
-        let given = self.point.as_ref().map_or(expected, Vec::len);
-        if actual != expected || given != expected {
-            let actual = if actual == expected { given } else { actual };
-            return Err(ProveError::NumVars { actual, expected });
-        }
-        let names = oracle.column_names();
-        self.batch.check(names.len())?;
+        self.check(oracle)?;
         let plan = BatchPlan::new(&self.batch);
+        let schedule = self.chosen_schedule(oracle);
+        self.check_schedule(&schedule, &plan)?;
+        let names = oracle.column_names();
         let point = self.point.as_deref();
-        let (transcript, tau) = open_transcript(&self.instance, &self.batch, names, point);
-        let schedule = self.schedule_for(oracle);
+        let tau = conversation::open(transcript, &self.instance, &self.batch, names, point);
         let streamed = schedule.streamed();
         let next_weights = match &tau {
             Some(tau) if !plan.nexts.is_empty() => Some(NextWeights::new(tau, streamed)),
@@ -240,38 +289,87 @@ impl<F: WeightField> SumCheckProver<F> {
             rounds.window(sums, 1)?;
             unbound = rounds.point.last().copied();
         }
+        let openings = tables.openings(kernels, unbound);
+        conversation::close(rounds.transcript, &openings);
         Ok(Proof {
             instance: self.instance,
-            batch: self.batch.clone(),
+            batch: EncodedBatch::new(&self.batch),
             claimed_sums: rounds.claimed_sums,
-            rounds: rounds.messages,
-            openings: tables.openings(kernels, unbound),
+            messages: rounds.messages,
+            openings,
         })
+    }
+
+    /// What can be said before anything is absorbed.
+    fn check<O: PolynomialOracle>(&self, oracle: &O) -> Result<(), ProveError> {
+        if let Some(defect) = &self.defect {
+            return Err(defect.clone().into());
+        }
+        let (expected, max) = (self.num_vars, VARIABLE_COUNT_MAX);
+        if !(1..=max).contains(&expected) {
+            let actual = expected;
+            return Err(ProveError::VariableCount { actual, max });
+        }
+        let numbers = [
+            ("oracle", oracle.num_vars()),
+            ("point", self.point.as_ref().map_or(expected, Vec::len)),
+            ("public instance", self.instance.num_vars as usize),
+        ];
+        if let Some((what, actual)) = numbers.into_iter().find(|(_, actual)| *actual != expected) {
+            return Err(ProveError::NumVars {
+                what,
+                actual,
+                expected,
+            });
+        }
+        self.batch.check(oracle.column_names().len())?;
+        match self.point.is_some() && !self.batch.is_weighted() {
+            true => Err(ProveError::Point),
+            false => Ok(()),
+        }
+    }
+
+    fn check_schedule(&self, schedule: &Schedule, plan: &BatchPlan<F>) -> Result<(), ProveError> {
+        let mut left = self.num_vars;
+        for &actual in &schedule.windows {
+            // Without grids one sweep serves any number of low rounds.
+            let max = match plan.grids.is_empty() {
+                true => left,
+                false => left.min(WINDOW_MAX),
+            };
+            if !(1..=max).contains(&actual) {
+                return Err(ProveError::Window { actual, max });
+            }
+            left -= actual;
+        }
+        Ok(())
     }
 
     /// The schedule that [`prove`](SumCheckProver::prove) will use on `oracle`.
     ///
-    /// # Panics
-    /// If a schedule was given that has more rounds than there are variables.
-    pub fn schedule_for<O: PolynomialOracle>(&self, oracle: &O) -> Schedule {
-        let chosen = self.schedule.clone().unwrap_or_else(|| {
-            Schedule::new(
-                &self.schedule_inputs(oracle.chunk_rows().get(), 1),
-                &self.costs,
-            )
-        });
-        assert!(
-            chosen.streamed() <= self.num_vars,
-            "windows for at most all variables"
-        );
-        chosen
+    /// # Errors
+    /// What [`prove`](SumCheckProver::prove) would say of the batch, the sizes or the schedule.
+    pub fn schedule_for<O: PolynomialOracle>(&self, oracle: &O) -> Result<Schedule, ProveError> {
+        self.check(oracle)?;
+        let schedule = self.chosen_schedule(oracle);
+        self.check_schedule(&schedule, &BatchPlan::new(&self.batch))?;
+        Ok(schedule)
+    }
+
+    /// The given schedule, or the cheapest one; of a checked batch.
+    fn chosen_schedule<O: PolynomialOracle>(&self, oracle: &O) -> Schedule {
+        self.schedule.clone().unwrap_or_else(|| {
+            let inputs = self.schedule_inputs(oracle.chunk_rows().get(), 1);
+            Schedule::new(&inputs, &self.costs)
+        })
     }
 
     /// What schedules and predictions are made from, for sweeps by `workers` workers over chunks of
     /// `chunk_rows` rows.
     ///
     /// # Panics
-    /// If the batch is not sound, which [`prove`](Self::prove) answers with an error.
+    /// If the batch or the number of variables is not sound, which [`prove`](Self::prove) answers with
+    /// an error.
     #[must_use]
     pub fn schedule_inputs(&self, chunk_rows: usize, workers: usize) -> ScheduleInputs {
         ScheduleInputs::new::<F>(
@@ -286,11 +384,11 @@ impl<F: WeightField> SumCheckProver<F> {
 }
 
 /// The rounds so far, and the one transcript.
-struct Rounds<'a, F: WeightField> {
+struct Rounds<'a, F: WeightField, T> {
     batch: &'a Batch,
     plan: &'a BatchPlan<F>,
     kernels: Kernels<F>,
-    transcript: SpongeTranscript,
+    transcript: &'a mut T,
     tau: Option<Vec<F>>,
     /// eq of the bound variables.
     scale: F,
@@ -301,16 +399,18 @@ struct Rounds<'a, F: WeightField> {
     mixers: Vec<F>,
     /// What the next sums of each statement on grids come to.
     claims: Option<Vec<F>>,
+    /// What the next round polynomial sums to over 0 and 1.
+    claim: F,
     nexts: Vec<NextRounds<F>>,
-    messages: Vec<Vec<F>>,
+    messages: Vec<F>,
     point: Vec<F>,
 }
 
-impl<'a, F: WeightField> Rounds<'a, F> {
+impl<'a, F: WeightField, T: Transcript> Rounds<'a, F, T> {
     fn new(
         batch: &'a Batch,
         plan: &'a BatchPlan<F>,
-        transcript: SpongeTranscript,
+        transcript: &'a mut T,
         tau: Option<Vec<F>>,
         kernels: Kernels<F>,
         expected_sums: Option<&'a [F]>,
@@ -326,6 +426,7 @@ impl<'a, F: WeightField> Rounds<'a, F> {
             claimed_sums: Vec::new(),
             mixers: Vec::new(),
             claims: None,
+            claim: F::ZERO,
             nexts: Vec::new(),
             messages: Vec::new(),
             point: Vec::new(),
@@ -398,22 +499,22 @@ impl<'a, F: WeightField> Rounds<'a, F> {
             {
                 return Err(ProveError::ClaimedSum);
             }
-            self.mixers = absorb_sums(&mut self.transcript, &self.claimed_sums);
+            self.mixers = conversation::sums(self.transcript, &self.claimed_sums);
+            self.claim = dot(&self.claimed_sums, &self.mixers);
         }
-        let values: Vec<F> = (0..self.batch.eval_points() as u64)
-            .map(|x| {
-                let values = self.plan.places.iter();
-                mix(&self.mixers, values.map(|place| value(place, F::from(x))))
-            })
-            .collect();
+        let mixed = |x: F| -> F {
+            let places = self.mixers.iter().zip(&self.plan.places);
+            places.map(|(mixer, place)| *mixer * value(place, x)).sum()
+        };
+        let points = 0..self.batch.eval_points() as u64;
+        let values: Vec<F> = points.map(|x| mixed(F::from(x))).collect();
+        if values[0] + values[1] != self.claim {
+            let round = self.point.len();
+            return Err(ProveError::Contradiction { round });
+        }
         let message: Vec<F> = [&values[..1], &values[2..]].concat();
-        self.transcript.absorb_field("round", &message);
-        let challenge = self.transcript.challenge("round");
-        debug_assert_eq!(
-            evaluate_at(&values, F::ONE),
-            values[1],
-            "values describe one polynomial"
-        );
+        let challenge = conversation::round(self.transcript, &message);
+        self.claim = mixed(challenge);
         let grids = self.plan.grids.iter().zip(digits);
         let claims =
             grids.map(|(plan, digits)| dot(digits, &digit_weights(plan.degree, challenge)));
@@ -421,7 +522,7 @@ impl<'a, F: WeightField> Rounds<'a, F> {
         for next in &mut self.nexts {
             next.bind(self.kernels, challenge);
         }
-        self.messages.push(message);
+        self.messages.extend(message);
         self.scale *= eq(challenge);
         self.point.push(challenge);
         Ok(challenge)

@@ -5,17 +5,6 @@
 
 use ark_ff::Field;
 
-/// The value at `x` of the polynomial of degree below `values.len()` through
-/// `(0, values[0]), (1, values[1]), ...`.
-#[must_use]
-pub fn evaluate_at<F: Field>(values: &[F], x: F) -> F {
-    lagrange_weights(values.len(), x)
-        .iter()
-        .zip(values)
-        .map(|(weight, value)| *weight * value)
-        .sum()
-}
-
 /// Weights w such that `p(x) = sum of w[t] * p(t)` over t in `0..count`, for every polynomial p of
 /// degree below `count`.
 #[must_use]

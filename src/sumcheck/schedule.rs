@@ -69,7 +69,7 @@ pub struct Prediction {
 }
 
 /// Widest window: 3^7 sums of field elements still fit a second-level cache.
-const WINDOW_MAX: usize = 7;
+pub(super) const WINDOW_MAX: usize = 7;
 
 impl Schedule {
     /// The cheapest schedule that keeps to the memory budget; where none does, the smallest.

@@ -1,7 +1,7 @@
 //! What is summed: weighted products of linear combinations of columns, over all rows.
 //!
 //! In: column ids and small integers. Out: [`Statement`], one sum, and [`Batch`], several that are
-//! proven together; plain data with one byte encoding. It does not know columns' values.
+//! proven together; plain data. It does not know columns' values.
 
 use crate::trace::columns::{ColumnId, ColumnSet};
 
@@ -43,6 +43,18 @@ impl LinearForm {
             (0, [(id, 1)]) => Some(*id),
             _ => None,
         }
+    }
+
+    fn check(&self) -> Result<(), StatementError> {
+        let mut seen = ColumnSet::EMPTY;
+        for (id, _) in &self.terms {
+            if seen.contains(*id) {
+                let column = id.index();
+                return Err(StatementError::ColumnTwice { column });
+            }
+            seen = seen.with(*id);
+        }
+        Ok(())
     }
 }
 
@@ -118,6 +130,12 @@ pub enum StatementError {
         actual: usize,
         /// The degree of a round polynomial and one.
         min: usize,
+    },
+    /// A column twice in one linear form.
+    #[error("column {column} twice in one linear form; add up its coefficients")]
+    ColumnTwice {
+        /// Its index.
+        column: usize,
     },
     /// A column that the oracle does not have.
     #[error("column {actual} does not exist, there are {count}")]
@@ -199,6 +217,7 @@ impl Statement {
             if self.weight == RowWeight::EqPlusOne && actual > 1 {
                 return Err(StatementError::NextFactors { actual });
             }
+            product.factors.iter().try_for_each(LinearForm::check)?;
         }
         count("columns", self.columns().count(), ColumnId::COUNT_MAX)?;
         let (actual, min) = (self.eval_points, self.round_degree() + 1);
@@ -245,24 +264,6 @@ impl Statement {
         match self.products.len() {
             1 => format!("sum over rows of {weight} * {products}"),
             _ => format!("sum over rows of {weight} * ({products})"),
-        }
-    }
-
-    fn encode(&self, bytes: &mut Vec<u8>) {
-        let counts = [self.eval_points as u8, self.products.len() as u8];
-        bytes.push(self.weight as u8);
-        bytes.extend(counts);
-        for product in &self.products {
-            bytes.extend(product.coefficient.to_le_bytes());
-            bytes.push(product.factors.len() as u8);
-            for form in &product.factors {
-                bytes.extend(form.constant.to_le_bytes());
-                bytes.push(form.terms.len() as u8);
-                for (id, coefficient) in &form.terms {
-                    bytes.push(id.index() as u8);
-                    bytes.extend(coefficient.to_le_bytes());
-                }
-            }
         }
     }
 }
@@ -316,18 +317,6 @@ impl Batch {
     pub fn describe(&self, names: &[&str]) -> String {
         let formulas = self.statements.iter().map(|one| one.describe(names));
         formulas.collect::<Vec<_>>().join("; ")
-    }
-
-    /// The batch's one encoding, for transcripts and proof files.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.statements.len() as u8];
-        for statement in &self.statements {
-            statement.encode(&mut bytes);
-        }
-        bytes.push(self.extra.count() as u8);
-        bytes.extend(self.extra.iter().map(|id| id.index() as u8));
-        bytes
     }
 }
 

@@ -58,7 +58,8 @@ pub fn run_words(bytes: &[u8]) {
 pub fn decode_proof(bytes: &[u8]) {
     if let Ok(proof) = Proof::<Fr>::from_bytes(bytes) {
         assert_eq!(proof.to_bytes(), bytes, "one encoding");
-        let _verdict = verify(&proof, &proof.instance, Column::NAMES).map(|_| ());
+        let batch = proof.batch.decode().expect("walked before");
+        let _verdict = verify(&proof, &proof.instance, &batch, Column::NAMES).map(|_| ());
     }
 }
 

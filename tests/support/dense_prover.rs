@@ -4,8 +4,12 @@
 //! chunk size and thread count of the streaming prover must reproduce. Plain ark-ff arithmetic; of
 //! the engine it shares the data types and the transcript only.
 
+#![allow(dead_code, reason = "each test takes the part it needs")]
+
 use ark_ff::Field;
-use tracelane::sumcheck::{Batch, LinearForm, Proof, PublicInstance, RowWeight, Statement};
+use tracelane::sumcheck::{
+    Batch, EncodedBatch, LinearForm, Proof, PublicInstance, RowWeight, Statement,
+};
 use tracelane::trace::columns::ColumnId;
 use tracelane::transcript::{SpongeTranscript, Transcript};
 
@@ -23,8 +27,17 @@ pub fn prove<F: Field>(
     batch: &Batch,
     instance: &PublicInstance,
 ) -> Proof<F> {
+    prove_in(&mut SpongeTranscript::new(), columns, batch, instance)
+}
+
+/// [`prove`] in a transcript that goes on.
+pub fn prove_in<F: Field>(
+    transcript: &mut impl Transcript,
+    columns: &[(&str, &[u32])],
+    batch: &Batch,
+    instance: &PublicInstance,
+) -> Proof<F> {
     let ids: Vec<ColumnId> = batch.columns().iter().collect();
-    let mut transcript = SpongeTranscript::new();
     transcript.absorb_bytes("field", &field_id::<F>());
     transcript.absorb_bytes("instance", &instance.to_bytes());
     transcript.absorb_bytes("batch", &batch.to_bytes());
@@ -65,7 +78,7 @@ pub fn prove<F: Field>(
 
     let mut claimed_sums = Vec::new();
     let mut mixers = Vec::new();
-    let mut rounds = Vec::new();
+    let mut messages = Vec::new();
     for _ in 0..num_vars {
         // Per statement the round polynomial's values.
         let values = batch.statements.iter().zip(&weights).map(|(one, weights)| {
@@ -89,16 +102,18 @@ pub fn prove<F: Field>(
         let message: Vec<F> = points.map(mixed).collect();
         transcript.absorb_field("round", &message);
         let challenge: F = transcript.challenge("round");
-        rounds.push(message);
+        messages.extend(message);
         weights = weights.iter().map(|table| bind(table, challenge)).collect();
         tables = tables.iter().map(|table| bind(table, challenge)).collect();
     }
+    let openings: Vec<F> = tables.iter().map(|table| table[0]).collect();
+    transcript.absorb_field("openings", &openings);
     Proof {
         instance: *instance,
-        batch: batch.clone(),
+        batch: EncodedBatch::new(batch),
         claimed_sums,
-        rounds,
-        openings: tables.iter().map(|table| table[0]).collect(),
+        messages,
+        openings,
     }
 }
 

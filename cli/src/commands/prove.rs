@@ -50,7 +50,8 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         workers: pool.current_num_threads(),
         oracle: Some(&oracle),
     };
-    let plan = planning::plan(&options.schedule, batch(&options.claims), kernels, &size)?;
+    let batch = batch(&options.claims);
+    let plan = planning::plan(&options.schedule, batch.clone(), kernels, &size)?;
     if options.schedule.plan {
         drop(progress);
         return print_plan(options, &plan, &instance);
@@ -65,7 +66,7 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let regenerate = oracle.replay_duration() - before.0;
     let sweeps = oracle.sweeps() - before.1;
     let accepted = phases.time("verify", || {
-        verify(&proof, &instance, oracle.column_names())
+        verify(&proof, &instance, &batch, oracle.column_names())
             .and_then(|pending| pending.check(&oracle, kernels))
     });
     drop(progress);
@@ -198,7 +199,7 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn statement(&self) -> String {
-        self.proof.batch.describe(Column::NAMES)
+        batch(&self.options.claims).describe(Column::NAMES)
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {

@@ -1,5 +1,5 @@
-//! `verify`: checks a proof by running its program again and settling the proof's claims over
-//! regenerated columns.
+//! `verify`: checks that a proof is one of what it was asked for, by running its program again and
+//! settling the proof's claims over regenerated columns.
 //!
 //! There is no commitment yet, so the verifier has to have the program and the input.
 
@@ -8,7 +8,7 @@ use tracelane::checkpoint::CheckpointWriter;
 use tracelane::limits::INTERVAL_CYCLES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::Run;
-use tracelane::sumcheck::{Proof, VerifyError, verify as verify_rounds};
+use tracelane::sumcheck::{Batch, Proof, VerifyError, verify as verify_rounds};
 use tracelane::trace::columns::Column;
 use tracelane::vm::DiscardText;
 
@@ -16,6 +16,7 @@ use crate::args::{LimitOptions, VerifyOptions};
 use crate::failure::Failure;
 use crate::guest::Guest;
 use crate::phase::Phases;
+use crate::planning::batch;
 use crate::progress::Progress;
 use crate::proving::{Field, instance, kernels, pool, replay};
 use crate::{files, format};
@@ -26,6 +27,8 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         |why: String| Failure::Rejected(format!("{}: rejected: {why}", options.proof.display()));
     let bytes = files::read(&options.proof)?;
     let proof = Proof::<Field>::from_bytes(&bytes).map_err(|error| rejected(error.to_string()))?;
+    let batch = batch(&options.claims);
+    check_statement(&proof, &batch).map_err(rejected)?;
     // A longer run contradicts the proof: no need to follow it.
     let max_cycles = options.limits.max_cycles.min(proof.instance.cycles);
     let limits = LimitOptions {
@@ -55,7 +58,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let oracle = StreamingOracle::new(run, replay(&options.replay, &limits, &pool, &report))?;
     let instance = instance(&guest, &result, oracle.num_vars());
     let verified = phases.time("verify", || {
-        verify_rounds(&proof, &instance, oracle.column_names())?.check(&oracle, kernels)
+        verify_rounds(&proof, &instance, &batch, oracle.column_names())?.check(&oracle, kernels)
     });
     drop(progress);
     let verified = verified.map_err(|error| match error {
@@ -63,7 +66,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         error => rejected(error.to_string()),
     })?;
 
-    let statement = proof.batch.describe(Column::NAMES);
+    let statement = verified.batch().describe(Column::NAMES);
     let sums = verified.claimed_sums().iter().map(ToString::to_string);
     let (sums, total) = (sums.collect::<Vec<_>>(), phases.total());
     if options.json {
@@ -90,6 +93,28 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         ("total", format::seconds(total)),
         ("verdict", "proof accepted".to_owned()),
     ])
+}
+
+/// Refuses a proof of something else than was asked for.
+fn check_statement(proof: &Proof<Field>, expected: &Batch) -> Result<(), String> {
+    let actual = proof.batch.decode().map_err(|error| error.to_string())?;
+    if actual == *expected {
+        return Ok(());
+    }
+    let describe = |batch: &Batch| {
+        let opened = batch.extra.iter().map(|id| Column::NAMES.get(id.index()));
+        let opened: Vec<&str> = opened.map(|name| name.unwrap_or(&"?")).copied().collect();
+        let statement = batch.describe(Column::NAMES);
+        match opened.as_slice() {
+            [] => format!("`{statement}`"),
+            names => format!("`{statement}`, opening {}", names.join(",")),
+        }
+    };
+    Err(format!(
+        "it proves {}, and {} was asked for; say with --product, --eq, --next and --open what it must prove",
+        describe(&actual),
+        describe(expected)
+    ))
 }
 
 /// Refuses another program or input before anything is run.
