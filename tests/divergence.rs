@@ -5,12 +5,15 @@
 mod encode;
 #[path = "support/guests.rs"]
 mod guests;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/recorded.rs"]
 mod recorded;
 
 use std::sync::atomic::AtomicBool;
 
 use guests::Guest;
+use random::Random;
 use rayon::ThreadPoolBuilder;
 use recorded::Recorded;
 use tracelane::Program;
@@ -111,13 +114,8 @@ fn check(a: &Recorded, b: &Recorded) -> Divergence {
 
 #[test]
 fn runs_on_random_inputs_part_where_a_scan_finds_it() {
-    let mut seed = 9u64;
-    let mut random = |below: u64| {
-        seed = seed
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (seed >> 33) % below
-    };
+    let mut numbers = Random::new(9);
+    let mut random = |bound: u64| numbers.below(bound);
     let mut rows = 0;
     for count in 0..12 {
         let (name, inputs) = match count % 3 {
@@ -147,14 +145,11 @@ fn runs_on_random_inputs_part_where_a_scan_finds_it() {
 fn programs_that_differ_in_a_bit_part_where_a_scan_finds_it() {
     let elf = Guest::named("sieve").elf();
     let original = Recorded::new("sieve", b"100");
-    let (mut seed, mut compared, mut differ) = (3u64, 0, 0);
+    let (mut random, mut compared, mut differ) = (Random::new(3), 0, 0);
     while compared < 16 {
-        seed = seed
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
         let mut mutant = elf.clone();
         // Text and constants of the guest lie there.
-        mutant[0x1000 + (seed >> 33) as usize % 0x7bd] ^= 1 << (seed >> 30 & 7);
+        mutant[0x1000 + random.below(0x7bd) as usize] ^= 1 << random.below(8);
         let Ok(program) = Program::from_elf(&mutant) else {
             continue;
         };

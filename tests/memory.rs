@@ -1,18 +1,20 @@
-//! Memory laws: a sweep allocates nothing, and a proof's peak does not follow the trace's length.
+//! Memory law: a proof's peak does not follow the trace's length.
 
 #[path = "support/guests.rs"]
 mod guests;
+#[path = "support/stored.rs"]
+mod stored;
 
 use allocation_counter::{AllocationInfo, measure};
 use ark_bn254::Fr;
 use guests::Guest;
 use tracelane::Program;
-use tracelane::checkpoint::{CheckpointFile, CheckpointWriter};
+use tracelane::checkpoint::CheckpointFile;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
+use tracelane::replay::{FastPass, ReplayOptions, Run};
 use tracelane::sumcheck::{Statement, SumCheckProver};
-use tracelane::trace::columns::{Column, ColumnSet};
-use tracelane::vm::{DiscardText, MemoryKind};
+use tracelane::trace::columns::Column;
+use tracelane::vm::MemoryKind;
 
 fn recorded(cycles_log2: u32) -> (Program, CheckpointFile) {
     let guest = Guest::named("bytecode");
@@ -22,10 +24,7 @@ fn recorded(cycles_log2: u32) -> (Program, CheckpointFile) {
         interval: 1 << 14,
         ..FastPass::default()
     };
-    let mut writer =
-        CheckpointWriter::scratch(&pass.identity(&program, &input), &input).expect("a writer");
-    fast_pass(&program, &input, &pass, Some(&mut writer), &mut DiscardText).expect("a run");
-    let file = writer.into_file().expect("a finished file");
+    let file = stored::scratch(&program, &input, &pass);
     (program, file)
 }
 
@@ -34,37 +33,6 @@ fn options() -> ReplayOptions<'static> {
     ReplayOptions {
         memory: MemoryKind::Paged,
         ..ReplayOptions::default()
-    }
-}
-
-#[test]
-fn a_sweep_allocates_nothing() {
-    let (program, file) = recorded(17);
-    for memory in [MemoryKind::Paged, MemoryKind::Reserved] {
-        let run = Run::new(&program, &file).expect("its own program");
-        let oracle = StreamingOracle::new(
-            run,
-            ReplayOptions {
-                memory,
-                ..options()
-            },
-        )
-        .expect("a worker");
-        let set = ColumnSet::first(Column::ALL.len());
-        let sweep = || {
-            let sum = |sum: &mut u64, rows: u64| *sum += rows;
-            oracle.sweep(
-                set,
-                0,
-                || 0,
-                |rows, view| sum(rows, view.rows() as u64),
-                |a, b| a + b,
-            )
-        };
-        // The first one backs the guest's pages.
-        assert_eq!(sweep().expect("sound checkpoints"), 1 << oracle.num_vars());
-        let info = measure(|| assert_eq!(sweep().expect("sound"), 1 << oracle.num_vars()));
-        assert_eq!(info.count_total, 0, "{memory}: {info:?}");
     }
 }
 

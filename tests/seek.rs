@@ -3,11 +3,14 @@
 
 #[path = "support/guests.rs"]
 mod guests;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/recorded.rs"]
 mod recorded;
 #[path = "support/spec.rs"]
 mod spec;
 
+use random::Random;
 use recorded::{Recorded, SMALL};
 use spec::{Spec, Step};
 use tracelane::checkpoint::{
@@ -44,13 +47,6 @@ fn specification(recorded: &Recorded) -> Spec {
     spec
 }
 
-fn random(state: &mut u64) -> u64 {
-    *state = state
-        .wrapping_mul(6364136223846793005)
-        .wrapping_add(1442695040888963407);
-    *state >> 33
-}
-
 /// Everything the specification knows before its next step must be what `seek` shows there.
 fn check(run: &Run<'_>, options: &ReplayOptions<'_>, cycle: u64, spec: &Spec) {
     let mut shown = 0;
@@ -82,12 +78,12 @@ fn check(run: &Run<'_>, options: &ReplayOptions<'_>, cycle: u64, spec: &Spec) {
 
 #[test]
 fn the_state_before_random_cycles_is_the_specifications() {
-    let mut seed = 4;
+    let mut random = Random::new(4);
     for (name, input) in SMALL {
         let recorded = Recorded::new(name, input);
         let rows = recorded.result.cycles;
         let stores = [1 << 16, 1000, 64, 7].map(|interval| recorded.checkpoints(interval));
-        let mut cycles: Vec<u64> = (0..48).map(|_| random(&mut seed) % rows).collect();
+        let mut cycles: Vec<u64> = (0..48).map(|_| random.below(rows)).collect();
         cycles.extend([0, 1, 63, 64, 1000, rows - 1, rows]);
         cycles.retain(|&cycle| cycle <= rows);
         cycles.sort_unstable();

@@ -420,7 +420,7 @@ impl PolynomialOracle for FickleOracle<'_> {
         align_log2: usize,
         identity: impl Fn() -> A + Sync,
         accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
-        combine: impl Fn(A, A) -> A,
+        combine: impl Fn(A, A) -> A + Sync,
     ) -> Result<A, OracleError> {
         let number = self.sweeps.fetch_add(1, Ordering::Relaxed);
         let source = match number < self.faithful {

@@ -1,5 +1,6 @@
 //! A sweep's peak does not follow the trace: under a hard limit of address space, 2^26 rows take what
-//! 2^20 take, in either kind of guest memory.
+//! 2^20 take, in either kind of guest memory, with one worker and with two. A limit that leaves no room
+//! for the reservation selects the paged memory.
 //!
 //! Each sweep runs in a process of its own, which is this test called again.
 
@@ -7,59 +8,68 @@
 
 #[path = "support/guests.rs"]
 mod guests;
+#[path = "support/peak.rs"]
+mod peak;
+#[path = "support/stored.rs"]
+mod stored;
 
 use std::process::Command;
 
 use guests::Guest;
+use rayon::ThreadPoolBuilder;
 use tracelane::Program;
-use tracelane::checkpoint::CheckpointWriter;
-use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
+use tracelane::oracle::{OracleError, PolynomialOracle, StreamingOracle};
+use tracelane::replay::{FastPass, ReplayError, ReplayOptions, Run};
 use tracelane::trace::columns::{Column, ColumnSet};
-use tracelane::vm::{DiscardText, MemoryKind};
+use tracelane::vm::MemoryKind;
+use tracelane::vm::machine::MachineError;
 
-/// Says which memory and how many rows, in the process that sweeps.
+/// Says which memory, how many workers and how many rows, in the process that sweeps.
 const ASKED: &str = "TRACELANE_TEST_SWEEP";
-const PEAK: &str = "peak KiB: ";
+const ANSWER: &str = "rows, cycles and peak KiB: ";
+const NO_ROOM: &str = "no room for the reservation";
 
-/// The process's peak, which the kernel counts.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("the kernel says");
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let words = line.expect("a peak").split_whitespace();
-    words
-        .rev()
-        .nth(1)
-        .and_then(|kib| kib.parse().ok())
-        .expect("a number")
-}
-
+/// The process that sweeps; without a question there is nothing to answer.
 #[test]
-#[ignore = "called by the other one"]
+#[ignore = "called by the others"]
 fn sweep_once() {
-    let asked = std::env::var(ASKED).expect("a kind of memory and a number of rows");
-    let (kind, rows_log2) = asked.split_once(' ').expect("two words");
+    let Ok(asked) = std::env::var(ASKED) else {
+        return;
+    };
+    let [kind, threads, rows_log2] = asked.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("three words, not {asked}")
+    };
     let memory = match kind {
         "paged" => MemoryKind::Paged,
-        _ => MemoryKind::Reserved,
+        "reserved" => MemoryKind::Reserved,
+        _ => MemoryKind::Automatic,
     };
     let guest = Guest::named("bytecode");
     let input = guest.input(rows_log2.parse().expect("a number"));
     let program = Program::from_elf(&guest.elf()).expect("a guest");
+    // The memory of the pass is not what is asked about.
     let pass = FastPass {
-        memory,
+        memory: MemoryKind::Paged,
         ..FastPass::default()
     };
-    let mut writer =
-        CheckpointWriter::scratch(&pass.identity(&program, &input), &input).expect("a writer");
-    fast_pass(&program, &input, &pass, Some(&mut writer), &mut DiscardText).expect("a run");
-    let file = writer.into_file().expect("a finished file");
+    let file = stored::scratch(&program, &input, &pass);
     let run = Run::new(&program, &file).expect("its own program");
+    let threads = threads.parse().expect("a number");
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.expect("threads");
     let options = ReplayOptions {
         memory,
+        pool: (threads > 1).then_some(&pool),
         ..ReplayOptions::default()
     };
-    let oracle = StreamingOracle::new(run, options).expect("a worker");
+    let oracle = match StreamingOracle::new(run, options) {
+        Ok(oracle) => oracle,
+        Err(OracleError::Replay(ReplayError::Machine(MachineError::Memory { .. }))) => {
+            println!("\n{NO_ROOM}");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
     let swept = oracle.sweep(
         ColumnSet::first(Column::ALL.len()),
         0,
@@ -67,12 +77,13 @@ fn sweep_once() {
         |rows: &mut u64, view| *rows += view.rows() as u64,
         |a, b| a + b,
     );
-    println!("rows: {}", swept.expect("sound checkpoints"));
-    println!("{PEAK}{}", peak_kib());
+    let (rows, peak) = (swept.expect("sound checkpoints"), peak::peak_kib());
+    let (cycles, peak) = (run.rows(), peak.expect("the kernel says"));
+    println!("\n{ANSWER}{rows} {cycles} {peak}");
 }
 
-/// Peak of a process that sweeps about 2^`rows_log2` rows and may have `limit_kib` of addresses.
-fn sweep_in(limit_kib: u64, kind: &str, rows_log2: u32) -> u64 {
+/// What a process says that sweeps about 2^`rows_log2` rows and may have `limit_kib` of addresses.
+fn sweep_in(limit_kib: u64, kind: &str, threads: usize, rows_log2: u32) -> String {
     let this = std::env::current_exe().expect("this test");
     let script = format!(
         "ulimit -v {limit_kib} && exec \"$0\" sweep_once --exact --ignored --nocapture --test-threads 1"
@@ -80,25 +91,69 @@ fn sweep_in(limit_kib: u64, kind: &str, rows_log2: u32) -> u64 {
     let output = Command::new("sh")
         .args(["-c", &script])
         .arg(this)
-        .env(ASKED, format!("{kind} {rows_log2}"))
+        .env(ASKED, format!("{kind} {threads} {rows_log2}"))
+        // One arena for all threads: others are reserved 64 MiB at a time, used or not.
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .expect("a shell");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let peak = text.lines().find_map(|line| line.strip_prefix(PEAK));
-    let peak = peak.and_then(|kib| kib.parse().ok());
-    peak.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The peak of such a process, once it has seen all rows.
+fn peak_in(limit_kib: u64, kind: &str, threads: usize, rows_log2: u32) -> u64 {
+    let text = sweep_in(limit_kib, kind, threads, rows_log2);
+    let answer = text.lines().find_map(|line| line.strip_prefix(ANSWER));
+    let answer = answer.unwrap_or_else(|| panic!("{text}"));
+    let numbers = answer
+        .split(' ')
+        .map(|number| number.parse().expect("a number"));
+    let [rows, cycles, peak] = numbers.collect::<Vec<u64>>()[..] else {
+        panic!("three numbers, not {answer}")
+    };
+    assert_eq!(
+        rows,
+        cycles.next_power_of_two(),
+        "all rows, padding included"
+    );
+    let asked = 1u64 << rows_log2;
+    assert!(
+        (asked / 4 * 3..asked / 2 * 3).contains(&cycles),
+        "{cycles} cycles"
+    );
+    peak
+}
+
+/// What a process and its threads map.
+const LIMIT_KIB: u64 = 128 << 10;
+
+/// The same, and for each worker the 4 GiB that are only addresses.
+fn limit_kib(kind: &str, threads: usize) -> u64 {
+    let reserved = u64::from(kind == "reserved") * threads as u64;
+    LIMIT_KIB + (reserved << 22)
 }
 
 #[test]
 fn a_longer_sweep_takes_no_more() {
-    // What a process and its threads map, and for one kind the 4 GiB that are only addresses.
-    for (kind, limit_kib) in [("paged", 128 << 10), ("reserved", (4 << 20) + (128 << 10))] {
-        let small = sweep_in(limit_kib, kind, 20);
-        let large = sweep_in(limit_kib, kind, 26);
-        assert!(
-            large * 10 <= small * 11,
-            "{kind}: {small} KiB for 2^20 rows, {large} KiB for 2^26"
-        );
-        println!("{kind}: {small} KiB for 2^20 rows, {large} KiB for 2^26");
+    for (kind, threads) in [("paged", 1), ("reserved", 1), ("paged", 2), ("reserved", 2)] {
+        let limit_kib = limit_kib(kind, threads);
+        let small = peak_in(limit_kib, kind, threads, 20);
+        let large = peak_in(limit_kib, kind, threads, 26);
+        let peaks = format!("{kind}, {threads}: {small} KiB for 2^20 rows, {large} KiB for 2^26");
+        assert!(large * 10 <= small * 11, "{peaks}");
+        println!("{peaks}");
+    }
+}
+
+#[test]
+fn an_address_space_limit_selects_the_paged_memory() {
+    for threads in [1, 2] {
+        let refused = sweep_in(LIMIT_KIB, "reserved", threads, 20);
+        assert!(refused.contains(NO_ROOM), "{refused}");
+        // Where no reservation has room, a sweep that works is one with pages.
+        let automatic = peak_in(LIMIT_KIB, "automatic", threads, 20);
+        let paged = peak_in(LIMIT_KIB, "paged", threads, 20);
+        assert!(automatic * 10 <= paged * 11, "{automatic} and {paged} KiB");
     }
 }

@@ -84,7 +84,7 @@ impl PolynomialOracle for DenseOracle<'_> {
         _align_log2: usize,
         identity: impl Fn() -> A + Sync,
         accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
-        _combine: impl Fn(A, A) -> A,
+        _combine: impl Fn(A, A) -> A + Sync,
     ) -> Result<A, OracleError> {
         let count = self.names.len();
         if let Some(id) = set.iter().find(|id| id.index() >= count) {

@@ -54,6 +54,9 @@ pub enum OracleError {
         /// log2 of the limit.
         max_log2: usize,
     },
+    /// Another sweep of the same oracle is running.
+    #[error("the oracle is in another sweep; wait for its end, or use an oracle for each")]
+    Busy,
     /// Rows could not be regenerated.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -93,19 +96,20 @@ pub trait PolynomialOracle: Sync {
     ///
     /// The rows are split into contiguous ranges that start at multiples of
     /// `max(chunk_rows, 2^align_log2)`; each range gets one accumulator from `identity`, is visited
-    /// chunk by chunk in ascending order by `accumulate`, and the accumulators are merged in
-    /// ascending order of their ranges by `combine`. Every chunk is full and starts at a multiple
+    /// chunk by chunk in ascending order by `accumulate`, and neighbours are merged, the lower range
+    /// first, by `combine`, which has to be associative. Every chunk is full and starts at a multiple
     /// of [`PolynomialOracle::chunk_rows`].
     ///
     /// # Errors
-    /// When the source can't deliver its rows; never for a part of them.
+    /// When the source can't deliver its rows; never for a part of them. [`OracleError::Busy`] where it
+    /// has one sweep at a time and is in it.
     fn sweep<A: Send>(
         &self,
         set: ColumnSet,
         align_log2: usize,
         identity: impl Fn() -> A + Sync,
         accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
-        combine: impl Fn(A, A) -> A,
+        combine: impl Fn(A, A) -> A + Sync,
     ) -> Result<A, OracleError>;
 
     /// The value of one column in one row.

@@ -14,10 +14,10 @@ use crate::program::Program;
 use crate::trace::columns::ColumnSet;
 use crate::trace::view::ChunkView;
 use crate::vm::machine::MachineError;
-use crate::vm::{MemoryKind, PagedMemory, ReservedMemory, Trap};
+use crate::vm::{MemoryKind, ReservedMemory, Trap};
 
 mod budget;
-pub mod cache;
+pub(crate) mod cache;
 pub mod changes;
 pub mod divergence;
 pub mod fast_pass;
@@ -111,7 +111,7 @@ pub struct ReplayOptions<'a> {
     pub memory: MemoryKind,
     /// The threads to use: one worker each; `None` for the calling thread alone.
     pub pool: Option<&'a rayon::ThreadPool>,
-    /// Raised by the caller to stop a sweep at the next chunk.
+    /// Raised by the caller to stop at the next chunk, or on a longer way to the first one.
     pub cancel: Option<&'a AtomicBool>,
     /// Called with the number of rows that were just handed out, from any worker.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
@@ -272,12 +272,12 @@ pub(crate) fn worker(
     options: &ReplayOptions<'_>,
 ) -> Result<Box<dyn RangeReplay>, ReplayError> {
     match options.memory {
-        MemoryKind::Paged => Ok(Box::new(Worker::<PagedMemory>::new(run, options)?)),
+        MemoryKind::Paged => Ok(Box::new(Worker::paged(run, options)?)),
         MemoryKind::Reserved => Ok(Box::new(Worker::<ReservedMemory>::new(run, options)?)),
         MemoryKind::Automatic => match Worker::<ReservedMemory>::new(run, options) {
             Ok(worker) => Ok(Box::new(worker)),
             Err(ReplayError::Machine(MachineError::Memory { .. })) => {
-                Ok(Box::new(Worker::<PagedMemory>::new(run, options)?))
+                Ok(Box::new(Worker::paged(run, options)?))
             }
             Err(error) => Err(error),
         },

@@ -16,7 +16,10 @@ use crate::trace::chunk::Chunk;
 use crate::trace::columns::ColumnSet;
 use crate::trace::record::record;
 use crate::trace::view::ChunkView;
-use crate::vm::{DiscardText, GuestMemory, Limits, Machine, NoRecorder, Stop};
+use crate::vm::{DiscardText, GuestMemory, Limits, Machine, NoRecorder, PagedMemory, Stop};
+
+/// Why every page of a checkpoint has room.
+const FITS: &str = "a replay's memory limit is the whole address space";
 
 const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 
@@ -29,6 +32,21 @@ pub(super) struct Worker<M: GuestMemory> {
     usable: bool,
     /// Whether rows of this interval, or its state, were shown.
     shown: bool,
+}
+
+impl Worker<PagedMemory> {
+    /// A worker whose memory has every page that the checkpoints store, so that no replay has to
+    /// allocate it. (A page that is stored to and as before at every checkpoint is in none of them.)
+    pub(super) fn paged(run: &Run<'_>, options: &ReplayOptions<'_>) -> Result<Self, ReplayError> {
+        let mut worker = Self::new(run, options)?;
+        let source = run.checkpoints();
+        let mut fits = Ok(());
+        source.for_each_page(source.count() - 1, &mut |page_index, _| {
+            fits = fits.and_then(|()| worker.machine.set_page(page_index, &[0; PAGE_BYTES]));
+        });
+        assert_eq!(fits, Ok(()), "{FITS}");
+        Ok(worker)
+    }
 }
 
 impl<M: GuestMemory> Worker<M> {
@@ -89,11 +107,7 @@ impl<M: GuestMemory> Worker<M> {
             };
             fits = fits.and_then(|()| machine.set_page(page_index, bytes));
         });
-        assert_eq!(
-            fits,
-            Ok(()),
-            "a replay's memory limit is the whole address space"
-        );
+        assert_eq!(fits, Ok(()), "{FITS}");
         let (cycle, pc) = (state.cycle, state.pc);
         machine.set_state(run.program(), cycle, pc, &state.registers, state.text_bytes);
         machine.pages_mut().clear_dirty();

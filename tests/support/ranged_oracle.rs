@@ -42,7 +42,7 @@ impl PolynomialOracle for RangedOracle<'_> {
         align_log2: usize,
         identity: impl Fn() -> A + Sync,
         accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
-        combine: impl Fn(A, A) -> A,
+        combine: impl Fn(A, A) -> A + Sync,
     ) -> Result<A, OracleError> {
         let rows = 1u64 << self.num_vars();
         let unit = (self.chunk_rows().get() as u64)
