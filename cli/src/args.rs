@@ -220,8 +220,9 @@ pub struct RowsOptions {
     /// The same as `--format json`.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    #[command(flatten)]
-    pub replay: ReplayOptions,
+    /// Rows of a chunk, a power of two; results never depend on it.
+    #[arg(long, value_name = "N", default_value_t = CHUNK_ROWS as u64, value_parser = chunk_rows)]
+    pub chunk_rows: u64,
 }
 
 /// Options of `prove`.

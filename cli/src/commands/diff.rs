@@ -32,6 +32,7 @@ const SHOWN: [Column; 9] = [
 
 /// `tracelane diff`.
 pub fn diff(options: &DiffOptions) -> Result<(), Failure> {
+    interrupt::at_once();
     let (a, b) = (options.elf_a.as_deref(), options.elf_b.as_deref());
     let one = options.elf.as_deref();
     let missing = || Failure::Arguments("give --elf, or --elf-a and --elf-b".to_owned());
@@ -44,7 +45,6 @@ pub fn diff(options: &DiffOptions) -> Result<(), Failure> {
     let replay = ReplayOptions {
         chunk_rows: options.replay.chunk_rows as usize,
         pool: Some(&pool),
-        cancel: Some(interrupt::flag()),
         progress: Some(&add),
         ..ReplayOptions::default()
     };

@@ -10,13 +10,14 @@ use tracelane::trace::columns::Column;
 use crate::args::ExportOptions;
 use crate::commands::inspect::open;
 use crate::failure::Failure;
-use crate::{files, format};
+use crate::{files, format, interrupt};
 
 #[cfg(feature = "arrow")]
 mod arrow;
 
 /// `tracelane export`.
 pub fn export(options: &ExportOptions) -> Result<(), Failure> {
+    interrupt::at_once();
     let program = files::program(&options.elf)?;
     let file = open(&options.file, options.input.as_deref())?;
     let run = Run::new(&program, &file)?;
@@ -35,6 +36,7 @@ pub fn export(options: &ExportOptions) -> Result<(), Failure> {
             columns.push(*column);
         }
     }
+    interrupt::in_order();
     let batches = write(&run, options, options.range.start..end, &columns)?;
     let rows = end - options.range.start;
     let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();

@@ -17,7 +17,7 @@ use tracelane::replay::changes::for_each_checkpoint;
 use crate::args::InspectOptions;
 use crate::failure::Failure;
 use crate::places::{self, ChangedRange};
-use crate::{files, format};
+use crate::{files, format, interrupt};
 
 /// Ranges and pages of the default summary.
 const HOTTEST_MAX: usize = 10;
@@ -27,6 +27,7 @@ const LINE_RANGES_MAX: usize = 4;
 
 /// `tracelane inspect`.
 pub fn inspect(options: &InspectOptions) -> Result<(), Failure> {
+    interrupt::at_once();
     let program = options.elf.as_deref().map(files::program).transpose()?;
     let file = open(&options.file, None)?;
     if let Some(program) = &program {

@@ -1,18 +1,20 @@
 //! `rows`: witness rows of any part of a run, regenerated and printed.
 
 use std::io::{BufWriter, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracelane::replay::{ReplayOptions, Run, replay_rows};
+use tracelane::replay::{ReplayError, ReplayOptions, Run, replay_rows};
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::trace::view::ChunkView;
 
 use crate::args::{RowFormat, RowsOptions};
 use crate::commands::inspect::open;
 use crate::failure::Failure;
-use crate::files;
+use crate::{files, interrupt};
 
 /// `tracelane rows`.
 pub fn rows(options: &RowsOptions) -> Result<(), Failure> {
+    interrupt::at_once();
     let program = files::program(&options.elf)?;
     let file = open(&options.file, options.input.as_deref())?;
     let run = Run::new(&program, &file)?;
@@ -35,34 +37,38 @@ pub fn rows(options: &RowsOptions) -> Result<(), Failure> {
         .iter()
         .map(|column| column.id())
         .collect::<ColumnSet>();
+    // Raised where going on is of no use: after Ctrl-C, or when nobody reads any more.
+    let stop = AtomicBool::new(false);
     let replay = ReplayOptions {
-        chunk_rows: options.replay.chunk_rows as usize,
+        chunk_rows: options.chunk_rows as usize,
+        cancel: Some(&stop),
         ..Default::default()
     };
 
-    let out = BufWriter::new(std::io::stdout().lock());
     let mut printer = Printer {
-        out,
+        out: BufWriter::new(std::io::stdout().lock()),
         columns,
         format,
+        begun: false,
         any: false,
     };
-    let mut printed = printer.head();
+    let mut printed = Ok(());
     let wanted = set.with(Column::Pc.id());
-    replay_rows(
-        &run,
-        &replay,
-        options.range.start..end,
-        wanted,
-        &mut |view| {
-            if printed.is_ok() {
-                printed = (0..view.rows()).try_for_each(|offset| printer.row(view, offset));
-            }
-        },
-    )?;
-    printed
-        .and_then(|()| printer.tail())
-        .map_err(Failure::Output)
+    let range = options.range.start..end;
+    let replayed = replay_rows(&run, &replay, range, wanted, &mut |view| {
+        // Rows are printed whole from here on.
+        interrupt::in_order();
+        printed = printer.rows(view);
+        let useless = printed.is_err() || interrupt::flag().load(Ordering::Relaxed);
+        stop.store(useless, Ordering::Relaxed);
+    });
+    match (printed, replayed) {
+        (Err(error), Ok(()) | Err(ReplayError::Cancelled)) => Err(Failure::Output(error)),
+        (_, replayed) => {
+            replayed?;
+            printer.tail().map_err(Failure::Output)
+        }
+    }
 }
 
 /// Prints rows in one of the formats.
@@ -70,12 +76,22 @@ struct Printer<'a, W: Write> {
     out: W,
     columns: &'a [Column],
     format: RowFormat,
+    /// Whether the head was printed: not before there is something to print below it.
+    begun: bool,
     /// Whether a row was printed.
     any: bool,
 }
 
 impl<W: Write> Printer<'_, W> {
+    fn rows(&mut self, view: &ChunkView<'_>) -> std::io::Result<()> {
+        self.head()?;
+        (0..view.rows()).try_for_each(|offset| self.row(view, offset))
+    }
+
     fn head(&mut self) -> std::io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
         let names = ["cycle", "pc"]
             .into_iter()
             .chain(self.columns.iter().map(|c| c.name()));
@@ -128,6 +144,7 @@ impl<W: Write> Printer<'_, W> {
     }
 
     fn tail(&mut self) -> std::io::Result<()> {
+        self.head()?;
         if self.format == RowFormat::Json {
             writeln!(self.out, "\n]")?;
         }

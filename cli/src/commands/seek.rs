@@ -11,7 +11,7 @@ use tracelane::replay::{MachineState, ReplayOptions, Run, seek as show};
 use crate::args::SeekOptions;
 use crate::commands::inspect::open;
 use crate::failure::Failure;
-use crate::{files, format};
+use crate::{files, format, interrupt};
 
 /// Instructions shown before and behind the next one.
 const AROUND: u32 = 4;
@@ -21,6 +21,7 @@ const LINE_WORDS: u64 = 4;
 
 /// `tracelane seek`.
 pub fn seek(options: &SeekOptions) -> Result<(), Failure> {
+    interrupt::at_once();
     let program = files::program(&options.elf)?;
     let file = open(&options.file, options.input.as_deref())?;
     let run = Run::new(&program, &file)?;
