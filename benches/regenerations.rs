@@ -2,21 +2,27 @@
 //! 1,000 words of memory, 16 intervals of 2^16 cycles, and a prover that needs its rows 40 times.
 //!
 //! `cargo bench --bench regenerations` prints the table. Peak memory is the process's own, as Linux
-//! counts it, one process a line.
+//! counts it, one process a line; processor time is that of all its threads, which other work on the
+//! machine disturbs less than the clock.
 
 #[path = "../tests/support/encode.rs"]
 mod encode;
+#[path = "../tests/support/peak.rs"]
+mod peak;
+#[path = "../tests/support/stored.rs"]
+mod stored;
+#[path = "support/turns.rs"]
+mod turns;
 
 use std::process::Command;
 use std::time::Instant;
 
 use encode::{branch, data, elf, immediate, li, load, register, shift, store, text};
 use tracelane::Program;
-use tracelane::checkpoint::{CheckpointSource, CheckpointWriter};
+use tracelane::checkpoint::CheckpointSource;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
+use tracelane::replay::{FastPass, ReplayOptions, Run};
 use tracelane::trace::columns::{Column, ColumnSet};
-use tracelane::vm::DiscardText;
 
 const CYCLES: u64 = 1 << 20;
 const WORDS: u32 = 1000;
@@ -59,11 +65,8 @@ fn program() -> Program {
 /// One line of the table: `REGENERATIONS` sweeps over `set` by `threads`.
 fn regenerate(threads: usize, name: &str, set: ColumnSet) {
     let (program, pass) = (program(), FastPass::default());
-    let identity = pass.identity(&program, &[]);
-    let mut writer = CheckpointWriter::scratch(&identity, &[]).expect("a scratch file");
-    let result = fast_pass(&program, &[], &pass, Some(&mut writer), &mut DiscardText);
-    assert_eq!(result.expect("a run").cycles, CYCLES);
-    let file = writer.into_file().expect("a finished file");
+    let file = stored::scratch(&program, &[], &pass);
+    assert_eq!(file.summary().cycles, CYCLES);
     let run = Run::new(&program, &file).expect("its own program");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     let pool = pool.build().expect("threads");
@@ -72,29 +75,27 @@ fn regenerate(threads: usize, name: &str, set: ColumnSet) {
         ..ReplayOptions::default()
     };
     let oracle = StreamingOracle::new(run, options).expect("workers");
-    let start = Instant::now();
+    let (start, processor_start) = (Instant::now(), turns::processor_of_all());
     for _ in 0..REGENERATIONS {
         let rows = oracle.sweep(set, 0, || 0, |n, view| *n += view.rows(), |a, b| a + b);
         assert_eq!(rows.expect("sound checkpoints") as u64, CYCLES);
     }
     let total = start.elapsed();
+    let spent = turns::processor_of_all().zip(processor_start);
+    let spent = spent.map_or("unknown".to_owned(), |(end, start)| {
+        let millis = (end - start).as_secs_f64() * 1e3;
+        format!("{:.2} ms", millis / f64::from(REGENERATIONS))
+    });
     let each = total / REGENERATIONS;
     let nanos = each.as_secs_f64() * 1e9 / CYCLES as f64;
     println!(
-        "| {threads} | {name} | {:.2} ms | {nanos:.2} ns | {:.1} ms | {} | {} KiB | {} |",
+        "| {threads} | {name} | {:.2} ms | {nanos:.2} ns | {spent} | {:.1} ms | {} | {} KiB | {} KiB |",
         each.as_secs_f64() * 1e3,
         total.as_secs_f64() * 1e3,
         file.count(),
         file.file_bytes() >> 10,
-        peak(),
+        peak::peak_kib().map_or("unknown".to_owned(), |peak| peak.to_string()),
     );
-}
-
-/// Memory of this process at its peak.
-fn peak() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or_else(|| "unknown".to_owned(), |peak| peak.trim().to_owned())
 }
 
 fn main() {
@@ -115,9 +116,9 @@ fn main() {
     }
     println!("{REGENERATIONS} regenerations of {CYCLES} cycles over {WORDS} words, interval 2^16");
     println!(
-        "| threads | columns | one | a row | all {REGENERATIONS} | checkpoints | file | peak |"
+        "| threads | columns | one | a row | processor | all {REGENERATIONS} | checkpoints | file | peak |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
         for set in 0..sets.len() {
