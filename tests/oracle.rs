@@ -66,17 +66,21 @@ fn digests(oracle: &StreamingOracle<'_>) -> Vec<blake3::Hash> {
         },
     );
     let columns = swept.expect("sound checkpoints");
-    columns.iter().map(digest).collect()
+    columns.iter().map(|column| digest(column)).collect()
 }
 
-fn digest(values: &Vec<u32>) -> blake3::Hash {
+fn digest(values: &[u32]) -> blake3::Hash {
     blake3::hash(bytemuck::cast_slice(values))
 }
 
 #[test]
 fn threads_chunks_and_memory_change_no_column() {
     let (recorded, store) = run();
-    let expected: Vec<_> = recorded.padded_trace().iter().map(digest).collect();
+    let expected: Vec<_> = recorded
+        .padded_trace()
+        .iter()
+        .map(|column| digest(column))
+        .collect();
     let run = Run::new(&recorded.program, &store).expect("its own program");
     for threads in [1, 2, 3, 8] {
         let pool = pool(threads);

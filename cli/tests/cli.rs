@@ -413,6 +413,7 @@ fn bad_arguments_and_unreadable_files_give_code_2() {
         "prove x --tier mmx",
         "rows x --elf y --range 7",
         "rows x --elf y --range 9..7",
+        "rows x --elf y --range 1..7 --threads 2",
     ] {
         let output = tracelane(&words.split(' ').collect::<Vec<_>>());
         assert_eq!(
