@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use support::{Desk, fails, guest, line, stdout, succeeds};
 use tracelane::Program;
 use tracelane::checkpoint::{
-    CheckpointSink, CheckpointSource, CheckpointWriter, MemoryStore, WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointWriter, MemoryStore, PageContent, WrittenPage,
 };
 use tracelane::replay::{FastPass, fast_pass};
 use tracelane::vm::DiscardText;
@@ -161,13 +161,16 @@ fn lying(desk: &Desk, index: usize) -> PathBuf {
         let mut state = store.state(checkpoint);
         state.registers[5] ^= u32::from(checkpoint == index);
         let mut pages = Vec::new();
-        store.for_each_stored_page(checkpoint, &mut |page| {
-            pages.push((page.page_index, page.digest, *page.bytes.expect("stored")));
+        store.for_each_changed_page(checkpoint, &mut |page| {
+            let PageContent::Bytes(bytes) = page.content else {
+                panic!("a page that came back to what it was");
+            };
+            pages.push((page.page_index, page.digest, *bytes));
         });
         let mut written = pages.iter().map(|(page_index, digest, bytes)| WrittenPage {
             page_index: *page_index,
             digest: *digest,
-            bytes: Some(bytes),
+            content: Some(PageContent::Bytes(bytes)),
         });
         writer.append(&state, &mut written).expect("room");
     }
