@@ -23,11 +23,10 @@ pub struct Program {
     digest: [u8; 32],
     text_base: u32,
     entry: u32,
-    /// The ops [in pairs](pair), then the same ops one by one.
+    /// The ops one by one, then the same ops [in pairs](pair).
     code: Vec<Op>,
     /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,
-    words: Vec<u32>,
     static_columns: Vec<Vec<u32>>,
     segments: Vec<Segment>,
     symbols: Symbols,
@@ -42,7 +41,9 @@ impl Program {
     pub fn from_elf(bytes: &[u8]) -> Result<Self, ElfError> {
         let image = elf::load(bytes)?;
         let (text_base, words) = text_words(&image.segments);
-        let ops = decode_ops(text_base, &words, &image.segments);
+        let mut code = decode_ops(text_base, &words, &image.segments);
+        let block_lengths = block_lengths(&code);
+        pair::append_pairs(&mut code);
         let tohost = image.symbols.address_of("tohost").filter(|address| {
             let inside = |segment: &Segment| {
                 let end = u64::from(*address) + 4;
@@ -54,10 +55,9 @@ impl Program {
             digest: *blake3::hash(bytes).as_bytes(),
             text_base,
             entry: image.entry,
-            block_lengths: block_lengths(&ops),
             static_columns: static_columns(text_base, &words),
-            code: [pair::pair_up(&ops), ops].concat(),
-            words,
+            block_lengths,
+            code,
             segments: image.segments,
             symbols: image.symbols,
             tohost,
@@ -110,17 +110,21 @@ impl Program {
     /// The decoded ops, by `pc_index`.
     #[must_use]
     pub fn ops(&self) -> &[Op] {
-        &self.code[self.block_lengths.len()..]
+        &self.code[..self.block_lengths.len()]
     }
 
-    /// The `rows` ops from `index` on, which lie in one block: in [pairs](pair) where they are `whole`,
-    /// which is to say all that is left of the block.
+    /// The `rows` ops from `index` on, which lie in one block; `in_pairs` only all that is left of it.
     ///
     /// # Panics
     /// If there are fewer ops.
     #[inline(always)]
-    pub(crate) fn block(&self, index: u32, rows: usize, whole: bool) -> &[Op] {
-        let start = index as usize + if whole { 0 } else { self.block_lengths.len() };
+    pub(crate) fn block(&self, index: u32, rows: usize, in_pairs: bool) -> &[Op] {
+        let start = index as usize
+            + if in_pairs {
+                self.block_lengths.len()
+            } else {
+                0
+            };
         &self.code[start..start + rows]
     }
 
@@ -138,7 +142,23 @@ impl Program {
         }
         let index = self.index_of(pc) as usize;
         let inside = self.ops().get(index)?.kind != Kind::Outside;
-        inside.then(|| self.words[index])
+        inside.then(|| self.text_word(pc))
+    }
+
+    /// The word at the address of an instruction.
+    fn text_word(&self, pc: u32) -> u32 {
+        let inside = |segment: &&Segment| {
+            segment.executable && segment.address <= pc && u64::from(pc) < segment.end()
+        };
+        let segment = self.segments.iter().find(inside);
+        let segment = segment.expect("an instruction lies in a segment");
+        let mut bytes = [0; 4];
+        let file = segment.file.iter().skip((pc - segment.address) as usize);
+        bytes
+            .iter_mut()
+            .zip(file)
+            .for_each(|(byte, &of_file)| *byte = of_file);
+        u32::from_le_bytes(bytes)
     }
 
     /// A static column's value for every instruction, and one more for padding rows.
@@ -230,7 +250,9 @@ fn decode_ops(text_base: u32, words: &[u32], segments: &[Segment]) -> Vec<Op> {
         rs2: 0,
         imm: 0,
     };
-    let mut ops = vec![blank; words.len()];
+    // Room for the pairs behind them.
+    let mut ops = Vec::with_capacity(2 * words.len());
+    ops.resize(words.len(), blank);
     for segment in segments.iter().filter(|segment| segment.executable) {
         let first = ((segment.address - text_base) / 4) as usize;
         let count = (segment.memory_bytes / 4) as usize;

@@ -1,6 +1,6 @@
 //! Pairs: two consecutive ops that are dispatched as one and stay two rows.
 //!
-//! In: a table of ops. Out: the same table in which the first of two ops names both. What it saves is
+//! In: a table of ops. Out: the same table once more, in which the first of two ops names both. What it saves is
 //! the dispatch, which is most of what an interpreter does (PERF.md M-6f). It does not know what ops
 //! do: execution runs the step of the one, then that of the other.
 
@@ -84,17 +84,18 @@ fn kind_of(first: Kind, second: Kind) -> Option<Kind> {
     for_each_pair!(find)
 }
 
-/// `ops`, with the kind of both wherever an op and the one behind it are a pair. Every op keeps its
-/// place and its operands, so that control may enter between the two.
-pub(super) fn pair_up(ops: &[Op]) -> Vec<Op> {
-    let seconds = ops.iter().skip(1).map(|second| Some(second.kind));
-    let both = ops.iter().zip(seconds.chain([None]));
-    both.map(|(op, second)| {
-        let kind = second.and_then(|second| kind_of(op.kind, second));
-        Op {
+/// Puts behind `ops` the same ops, with the kind of both wherever an op and the one behind it are a
+/// pair. Every op keeps its place and its operands, so that control may enter between the two.
+pub(super) fn append_pairs(ops: &mut Vec<Op>) {
+    let count = ops.len();
+    ops.reserve_exact(count);
+    for index in 0..count {
+        let op = ops[index];
+        let second = ops[..count].get(index + 1);
+        let kind = second.and_then(|second| kind_of(op.kind, second.kind));
+        ops.push(Op {
             kind: kind.unwrap_or(op.kind),
-            ..*op
-        }
-    })
-    .collect()
+            ..op
+        });
+    }
 }

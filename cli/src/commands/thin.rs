@@ -83,4 +83,8 @@ impl CheckpointSink for Interruptible<'_> {
     fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
         self.writer.finish(summary)
     }
+
+    fn discard(&mut self) {
+        self.writer.discard();
+    }
 }

@@ -302,7 +302,7 @@ fn integer_grid<F: WeightField>(
         let mut grid = WindowGrid::<F>::new(window, degree, blocks.len());
         let mut first = 0;
         while first < block_count {
-            let rest = fits - first % fits;
+            let rest = (fits - first % fits).min(block_count - first);
             let count = if rest > longest { longest } else { 8 };
             first += count;
             let columns: Vec<&[u32]> = columns.iter().map(|c| &c[..count << window]).collect();
