@@ -50,6 +50,8 @@ pub struct Spec {
     pub read_only: Vec<Range<u64>>,
     pub tohost: Option<u32>,
     pub text_output: Vec<u8>,
+    /// Bytes of text that may be written.
+    pub text_bytes_max: u64,
 }
 
 const INPUT: Range<u32> = 0x4000_0000..0x6000_0000;
@@ -85,6 +87,7 @@ impl Spec {
             read_only: Vec::new(),
             tohost: None,
             text_output: Vec::new(),
+            text_bytes_max: 1 << 24,
         };
         for (index, word) in words.iter().enumerate() {
             spec.put(base + 4 * index as u32, 4, *word);
@@ -300,6 +303,9 @@ impl Spec {
                 let end = u64::from(a1) + u64::from(a2);
                 if a2 > 0 && (a1 < 4096 || end > 1 << 32) {
                     return Err(("NullAddress", Some(a1)));
+                }
+                if self.text_output.len() as u64 + u64::from(a2) > self.text_bytes_max {
+                    return Err(("TextLimit", None));
                 }
                 for address in u64::from(a1)..end {
                     self.text_output.push(self.get(address as u32, 1) as u8);
