@@ -1,22 +1,17 @@
-//! Guests that do what they must not: each wrong deed ends in its typed trap, with place and remedy,
-//! and no guest makes the library panic.
+//! Guests that do what they must not: each wrong deed ends in its typed trap, with place and remedy, in
+//! every way to run it; and no guest makes the library panic, leak or take more than it may.
 
 #[path = "support/encode.rs"]
 mod encode;
+#[path = "support/ways.rs"]
+mod ways;
 
 use encode::{EBREAK, ECALL, Segment, data, elf, li, text};
 use proptest::prelude::*;
 use tracelane::Program;
-use tracelane::checkpoint::MemoryStore;
 use tracelane::limits::REGION_DATA_BYTES_MAX;
-use tracelane::replay::{FastPass, PassError, ReplayOptions, Run, fast_pass, replay_rows};
-use tracelane::trace::chunk::Chunk;
-use tracelane::trace::columns::Column;
-use tracelane::trace::record::record;
-use tracelane::vm::{
-    GuestMemory, Limits, Machine, MemoryKind, PagedMemory, ReservedMemory, RunResult, Stop, Trap,
-    TrapKind,
-};
+use tracelane::vm::{Limits, RunResult, Trap, TrapKind};
+use ways::Guest;
 
 const TEXT: u32 = 0x0001_0000;
 const DATA: u32 = 0x0010_0000;
@@ -44,97 +39,14 @@ fn limits() -> Limits {
     }
 }
 
-/// How one way of running ended, and the text it let through.
-type Outcome = (Result<RunResult, Trap>, Vec<u8>);
-
-fn fast<M: GuestMemory>(program: &Program, machine: &mut Machine<M>) -> Outcome {
-    let mut text = Vec::new();
-    (machine.run(program, &mut text), text)
-}
-
-/// By the record pass, in chunks of `chunk_rows`. It drops text, so `text` is what another way gave.
-fn recording<M: GuestMemory>(
-    program: &Program,
-    machine: &mut Machine<M>,
-    chunk_rows: usize,
-    text: &[u8],
-) -> Outcome {
-    let mut chunk = Chunk::new(chunk_rows);
-    let outcome = loop {
-        let left = limits().cycles_max - machine.cycle();
-        if left == 0 {
-            break Err(machine.cycle_limit(program));
-        }
-        chunk.begin(machine.cycle(), Column::raw_set());
-        let budget = left.min(chunk_rows as u64) as usize;
-        match record(machine, program, budget, &mut chunk) {
-            Stop::Budget => {}
-            Stop::Exit(code) => break machine.finish(program, code),
-            Stop::Trap(trap) => break Err(trap),
-        }
-    };
-    (outcome, text.to_vec())
-}
-
-/// Every way of running on one memory: fast, recording, again after a restart.
-fn every_way<M: GuestMemory>(program: &Program) -> Vec<Outcome> {
-    let mut machine = Machine::<M>::new(program, INPUT, limits()).expect("a machine");
-    let mut outcomes = vec![fast(program, &mut machine)];
-    let text = outcomes[0].1.clone();
-    for chunk_rows in [1, 7, 4096] {
-        machine.restart(program, INPUT).expect("it fitted before");
-        outcomes.push(recording(program, &mut machine, chunk_rows, &text));
-    }
-    machine.restart(program, INPUT).expect("it fitted before");
-    outcomes.push(fast(program, &mut machine));
-    outcomes
-}
-
-/// With checkpoints; and where the guest ends well, by replay from them.
-fn checkpointed(program: &Program, memory: MemoryKind) -> Outcome {
-    let pass = FastPass {
-        limits: limits(),
-        memory,
-        interval: 3,
-        ..FastPass::default()
-    };
-    let mut store = MemoryStore::new(pass.identity(program, INPUT), INPUT);
-    let mut text = Vec::new();
-    let outcome = match fast_pass(program, INPUT, &pass, Some(&mut store), &mut text) {
-        Ok(result) => {
-            let run = Run::new(program, &store).expect("its own program");
-            let options = ReplayOptions {
-                memory,
-                ..ReplayOptions::default()
-            };
-            let mut rows = 0;
-            let set = Column::raw_set();
-            replay_rows(&run, &options, 0..run.rows(), set, &mut |view| {
-                rows += view.rows()
-            })
-            .expect("sound checkpoints");
-            assert_eq!(rows as u64, result.cycles);
-            Ok(result)
-        }
-        Err(PassError::Trap(trap)) => Err(trap),
-        Err(error) => panic!("{error}"),
-    };
-    (outcome, text)
-}
-
-/// The same fast, recording, restarted, checkpointed and replayed, on both memories.
+/// The same in every way there is.
 fn run(program: &Program, text: &mut Vec<u8>) -> Result<RunResult, Trap> {
-    let mut outcomes = every_way::<ReservedMemory>(program);
-    outcomes.extend(every_way::<PagedMemory>(program));
-    outcomes.push(checkpointed(program, MemoryKind::Reserved));
-    outcomes.push(checkpointed(program, MemoryKind::Paged));
-    let (outcome, written) = outcomes.swap_remove(0);
-    for (index, (other, other_text)) in outcomes.iter().enumerate() {
-        assert_eq!(*other, outcome, "way {index}");
-        assert_eq!(*other_text, written, "way {index}");
-    }
-    *text = written;
-    outcome
+    let guest = Guest {
+        program,
+        input: INPUT,
+        limits: limits(),
+    };
+    guest.run(text)
 }
 
 fn trap(words: &[u32]) -> Trap {
@@ -584,22 +496,156 @@ fn a_store_to_tohost_ends_the_run() {
 
 #[test]
 fn a_fault_names_instruction_and_symbol() {
-    let program = program(
-        &with_x5(DATA + 2, encode::load(2, 6, 5, 0)),
-        &[("start", TEXT)],
-    );
-    let fault = run(&program, &mut Vec::new())
-        .expect_err("a trap")
-        .explain(&program);
-    let message = fault.to_string();
-    for part in [
-        "misaligned load",
-        "0x00010008",
-        "lw",
-        "0x00100002",
-        "cycle 2",
+    let words = with_x5(DATA + 2, encode::load(2, 6, 5, 0));
+    let message = |symbols: &[(&str, u32)]| {
+        let program = program(&words, symbols);
+        let trap = run(&program, &mut Vec::new()).expect_err("a trap");
+        trap.explain(&program).to_string()
+    };
+    let expected = "misaligned load of 4 bytes: pc 0x00010008 <start+0x8> `lw t1, 0(t0)`, \
+                    address 0x00100002, cycle 2";
+    // What names data is no place in text, nor is what lies behind.
+    let symbols = [("start", TEXT), ("later", TEXT + 12), ("table", DATA)];
+    assert_eq!(message(&symbols), expected);
+    let nearer = message(&[("start", TEXT), ("fault", TEXT + 8)]);
+    assert!(nearer.contains("<fault+0x0>"), "{nearer}");
+    let none = message(&[("table", DATA), ("later", TEXT + 12)]);
+    assert!(!none.contains('<'), "{none}");
+    // Outside text the nearest is as good as any other before.
+    let far = program(&with_x5(DATA, encode::jalr(1, 5, 0)), &[("start", TEXT)]);
+    let trap = run(&far, &mut Vec::new()).expect_err("a trap");
+    let message = trap.explain(&far).to_string();
+    assert!(message.contains("pc 0x00100000"), "{message}");
+    assert!(message.contains("`no instruction`"), "{message}");
+}
+
+#[test]
+fn accesses_of_every_width_at_every_offset() {
+    let access = |word: u32, address: u32| {
+        let trap = trap(&with_x5(address, word));
+        assert_eq!(
+            trap.pc,
+            TEXT + if trap.kind == TrapKind::Breakpoint {
+                12
+            } else {
+                8
+            }
+        );
+        (trap.kind, trap.address)
+    };
+    for offset in 0..8 {
+        let address = DATA + offset;
+        for (_, funct3, width) in encode::LOAD {
+            for rd in [6, 0] {
+                let expected = match address % width {
+                    0 => (TrapKind::Breakpoint, None),
+                    _ => (TrapKind::MisalignedLoad { width }, Some(address)),
+                };
+                let word = encode::load(funct3, rd, 5, 0);
+                assert_eq!(access(word, address), expected, "{width} at {offset}");
+            }
+        }
+        for (_, funct3, width) in encode::STORE {
+            let expected = match address % width {
+                0 => (TrapKind::Breakpoint, None),
+                _ => (TrapKind::MisalignedStore { width }, Some(address)),
+            };
+            let word = encode::store(funct3, 5, 6, 0);
+            assert_eq!(access(word, address), expected, "{width} at {offset}");
+        }
+    }
+}
+
+#[test]
+fn a_stack_that_runs_into_what_is_not_its_own() {
+    // A function that pushes a frame of 16 bytes and calls itself.
+    let recursion = |top: u32| {
+        let push = [
+            encode::immediate(0, 2, 2, -16),
+            encode::store(2, 2, 1, 12),
+            encode::jal(1, -8),
+        ];
+        [li(2, top).as_slice(), &push].concat()
+    };
+    let cases = [
+        (TEXT + 64, TrapKind::StoreToText, TEXT + 12),
+        (READ_ONLY + 64, TrapKind::StoreToReadOnly, READ_ONLY + 12),
+        (OUTPUT + 64, TrapKind::StoreToInput, OUTPUT - 4),
+        (4096 + 64, TrapKind::NullAddress, 4096 - 4),
+    ];
+    for (top, kind, address) in cases {
+        let trap = trap(&recursion(top));
+        let frames = u64::from((top - 4 - address) / 16);
+        let expected = Trap {
+            kind,
+            pc: TEXT + 12,
+            cycle: 2 + 3 * frames + 1,
+            address: Some(address),
+        };
+        assert_eq!(trap, expected);
+    }
+}
+
+#[test]
+fn a_tohost_that_can_t_be_stored_to_ends_nothing() {
+    // Off the grid, in read-only data, in text, at the last bytes of a segment, where nothing lies.
+    let symbols = [
+        DATA + 2,
+        READ_ONLY,
+        TEXT,
+        DATA + (1 << 16) - 2,
+        DATA + (1 << 16),
+        0x9000_0000,
+        0,
+    ];
+    for address in symbols {
+        let program = program(
+            &with_x5(DATA, encode::store(2, 5, 5, 0)),
+            &[("tohost", address)],
+        );
+        assert_eq!(program.tohost(), None, "{address:#x}");
+        // A store of an odd value there is what it is without the symbol.
+        let aligned = address & !3;
+        let words = [
+            li(5, aligned).as_slice(),
+            &li(6, 1),
+            &[encode::store(2, 5, 6, 0), EBREAK],
+        ]
+        .concat();
+        let with = self::program(&words, &[("tohost", address)]);
+        let kind = run(&with, &mut Vec::new()).expect_err("a trap").kind;
+        assert_eq!(kind, trap(&words).kind, "{address:#x}");
+    }
+    // The last word of a segment is one.
+    let last = DATA + (1 << 16) - 4;
+    let program = program(&[EBREAK], &[("tohost", last)]);
+    assert_eq!(program.tohost(), Some(last));
+}
+
+#[test]
+fn only_words_stored_to_tohost_end_a_run() {
+    let words = [
+        li(5, DATA).as_slice(),
+        &li(6, 1),
+        &[encode::store(1, 5, 6, 0), encode::store(0, 5, 6, 0), EBREAK],
+    ]
+    .concat();
+    let program = program(&words, &[("tohost", DATA)]);
+    let kind = run(&program, &mut Vec::new()).expect_err("a trap").kind;
+    assert_eq!(kind, TrapKind::Breakpoint);
+}
+
+#[test]
+fn a_jump_to_itself_meets_the_cycle_limit_in_every_form() {
+    for words in [
+        vec![encode::jal(0, 0)],
+        vec![encode::jal(1, 0)],
+        vec![encode::branch(0, 0, 0, 0)],
+        vec![encode::auipc(5, 0), encode::jalr(0, 5, 4)],
+        vec![encode::auipc(5, 0), encode::jalr(1, 5, 4)],
+        vec![encode::auipc(5, 0), encode::jalr(5, 5, 0)],
     ] {
-        assert!(message.contains(part), "{part} in: {message}");
+        assert_eq!(trap(&words).kind, TrapKind::CycleLimit { limit: 10_000 });
     }
 }
 
