@@ -16,6 +16,8 @@ mod guests;
 mod programs;
 #[path = "support/recorded.rs"]
 mod recorded;
+#[path = "support/sites.rs"]
+mod sites;
 #[path = "support/spec.rs"]
 mod spec;
 
@@ -125,5 +127,37 @@ proptest! {
             bytes[at] = value;
         }
         bodies::open_checkpoint(&if elsewhere { damaged(&bytes, &damage) } else { bytes });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    /// Any word, and legal ones but for a few bits.
+    #[test]
+    fn words_are_decoded_as_the_specification_says(
+        word in any::<u32>(),
+        legal in programs::instruction(),
+        flipped in 0..32u32,
+    ) {
+        for word in [word, legal, legal ^ 1 << flipped] {
+            bodies::decode_word(&word.to_le_bytes());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn one_step_of_any_word_in_any_state(
+        registers in prop::collection::vec(prop_oneof![any::<u32>(), 0..0x100u32], 31),
+        words in [programs::instruction(), programs::instruction()],
+        flipped in prop::option::weighted(0.3, 0..32u32),
+        data in prop::collection::vec(any::<u8>(), 0..128),
+    ) {
+        let words = [words[0] ^ flipped.map_or(0, |bit| 1 << bit), words[1]];
+        let head = registers.iter().chain(&words).flat_map(|word| word.to_le_bytes());
+        bodies::step_word(&head.chain(data).collect::<Vec<u8>>());
     }
 }

@@ -7,13 +7,16 @@ use std::io::Write;
 use ark_bn254::Fr;
 use tracelane::Program;
 use tracelane::checkpoint::{CheckpointFile, CheckpointSource};
+use tracelane::isa::{Opcode, decode, text};
 use tracelane::replay::changes::for_each_checkpoint;
 use tracelane::replay::{FastPass, ReplayOptions, Replayer, Run, fast_pass};
 use tracelane::sumcheck::{Proof, verify};
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::vm::{DiscardText, Limits, MemoryKind};
 
-use crate::differential::{Case, compare};
+use crate::differential::{Case, DATA, TEXT, compare};
+use crate::sites::Sites;
+use crate::spec::{Spec, Step};
 use crate::{flipping, forge};
 
 /// Loads an ELF file and, where that works, runs it a little on both memories.
@@ -51,6 +54,64 @@ pub fn run_words(bytes: &[u8]) {
             data: bytes.get(..64).unwrap_or(bytes),
             budget: 512,
         });
+    }
+}
+
+/// Decodes four bytes as an instruction: legal as the specification says, of one opcode, and as text.
+pub fn decode_word(bytes: &[u8]) {
+    let Some(bytes) = bytes.first_chunk() else {
+        return;
+    };
+    let word = u32::from_le_bytes(*bytes);
+    let mut spec = Spec::new(TEXT, &[word]);
+    // Registers that make no word fault for another reason: addresses, and a host call that is known.
+    spec.registers = [DATA; 32];
+    (spec.registers[0], spec.registers[17]) = (0, 93);
+    let illegal = matches!(spec.step(), Step::Trap(("IllegalInstruction", _)));
+    let decoded = decode(word);
+    assert_eq!(decoded.is_none(), illegal, "{word:#010x}");
+    let fits = |opcode: &&Opcode| {
+        let (pattern, mask) = opcode.encoding();
+        word & mask == pattern
+    };
+    let fitting = Opcode::ALL.iter().filter(fits);
+    let expected = decoded.iter().map(|instruction| &instruction.opcode);
+    assert!(
+        fitting.eq(expected),
+        "{word:#010x} is one instruction at the most"
+    );
+    let text = text::disassemble(TEXT, word);
+    if let Some(instruction) = decoded {
+        let fields = [instruction.rd, instruction.rs1, instruction.rs2];
+        assert!(fields.iter().all(|&register| register < 32), "{word:#010x}");
+        assert!(
+            text.starts_with(instruction.opcode.name()),
+            "{word:#010x}: {text}"
+        );
+    }
+}
+
+/// One step of any word in any state: 31 registers, then a word and the one behind it, then memory.
+pub fn step_word(bytes: &[u8]) {
+    let (words, data) = bytes.split_at(bytes.len().min(33 * 4) / 4 * 4);
+    let mut numbers = words
+        .chunks_exact(4)
+        .map(|chunk| u32::from_le_bytes(chunk.try_into().expect("four bytes")));
+    // Numbers below 256 are addresses around data, which chance does not find.
+    let near = |value: u32| match value {
+        0x20..0x100 => DATA + value - 0x20,
+        value => value,
+    };
+    let mut registers = [0; 32];
+    for register in &mut registers[1..] {
+        *register = near(numbers.next().unwrap_or(0));
+    }
+    let text = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)];
+    let mut sites = Sites::new(&text, &data[..data.len().min(256)]);
+    // Once on either memory.
+    for budget in [1, 2] {
+        sites.check(0, &registers, budget, &[1]);
+        sites.check(0, &registers, budget, &[1]);
     }
 }
 

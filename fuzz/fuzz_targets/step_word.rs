@@ -1,0 +1,15 @@
+//! One step of any word in any state, beside the specification: registers, memory, row, trap.
+#![no_main]
+
+#[path = "../../tests/support/bodies.rs"]
+mod bodies;
+#[path = "../../tests/support/differential.rs"]
+mod differential;
+#[path = "../../tests/support/encode.rs"]
+mod encode;
+#[path = "../../tests/support/sites.rs"]
+mod sites;
+#[path = "../../tests/support/spec.rs"]
+mod spec;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::step_word(bytes));
