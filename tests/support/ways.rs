@@ -143,9 +143,13 @@ impl Guest<'_> {
         let Kept {
             mut store, states, ..
         } = sink;
+        // The last state may be behind the end, from which nothing goes on.
+        let is_behind = |state: &CheckpointState| match expected {
+            Ok(result) => state.cycle == result.cycles,
+            Err(trap) => state.cycle >= trap.cycle && state.pc != trap.pc,
+        };
         for (state, pages) in &states {
-            // The last one may be behind the end.
-            if state.cycle > last {
+            if is_behind(state) {
                 continue;
             }
             match memory {
@@ -155,9 +159,10 @@ impl Guest<'_> {
         }
         if expected.is_err() {
             // As if the run had gone on to the instruction that traps, and no further.
+            let behind = states.last().filter(|(state, _)| is_behind(state));
             let summary = RunSummary {
                 exit_code: 0,
-                cycles: last + 1,
+                cycles: behind.map_or(last + 1, |(state, _)| state.cycle),
                 output_bytes: 0,
                 output_digest: [0; 32],
                 text_bytes: text.len() as u64,
