@@ -11,6 +11,8 @@ mod encode;
 mod flipping;
 #[path = "../../tests/support/forge.rs"]
 mod forge;
+#[path = "../../tests/support/sites.rs"]
+mod sites;
 #[path = "../../tests/support/spec.rs"]
 mod spec;
 

@@ -7,6 +7,10 @@ mod bodies;
 mod differential;
 #[path = "../../tests/support/encode.rs"]
 mod encode;
+#[path = "../../tests/support/flipping.rs"]
+mod flipping;
+#[path = "../../tests/support/forge.rs"]
+mod forge;
 #[path = "../../tests/support/sites.rs"]
 mod sites;
 #[path = "../../tests/support/spec.rs"]

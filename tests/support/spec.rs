@@ -301,8 +301,11 @@ impl Spec {
             64 if a0 != 1 && a0 != 2 => return Err(("BadFileDescriptor", None)),
             64 => {
                 let end = u64::from(a1) + u64::from(a2);
-                if a2 > 0 && (a1 < 4096 || end > 1 << 32) {
+                if a2 > 0 && a1 < 4096 {
                     return Err(("NullAddress", Some(a1)));
+                }
+                if end > 1 << 32 {
+                    return Err(("TextRange", Some(a1)));
                 }
                 if self.text_output.len() as u64 + u64::from(a2) > self.text_bytes_max {
                     return Err(("TextLimit", None));

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use allocation_counter::measure;
 use tracelane::Program;
 use tracelane::checkpoint::{
-    CheckpointSink, CheckpointSource, CheckpointState, MemoryStore, RunSummary, StoreError,
-    WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointState, MemoryStore, PageContent, RunSummary,
+    StoreError, WrittenPage,
 };
 use tracelane::limits::{CHUNK_ROWS, PAGE_BYTES};
 use tracelane::replay::{
@@ -129,6 +129,7 @@ impl Guest<'_> {
             program: self.program,
             store: MemoryStore::new(identity, self.input),
             states: Vec::new(),
+            handed_over: Pages::new(),
         };
         let mut written = Vec::new();
         let passed = fast_pass(
@@ -280,6 +281,8 @@ struct Kept<'a> {
     program: &'a Program,
     store: MemoryStore,
     states: Vec<(CheckpointState, Pages)>,
+    /// The bytes of each page that were handed over last.
+    handed_over: Pages,
 }
 
 impl CheckpointSink for Kept<'_> {
@@ -294,14 +297,20 @@ impl CheckpointSink for Kept<'_> {
             None => Pages::new(),
         };
         for page in &written {
-            let kept = pages.entry(page.page_index).or_insert_with(|| {
-                let mut base = [0; PAGE_BYTES];
-                self.program.copy_page(page.page_index, &mut base);
-                base
-            });
-            if let Some(bytes) = page.bytes {
-                *kept = *bytes;
-            }
+            let bytes = match page.content {
+                Some(PageContent::Bytes(bytes)) => {
+                    self.handed_over.insert(page.page_index, *bytes);
+                    *bytes
+                }
+                Some(PageContent::Zero) => [0; PAGE_BYTES],
+                Some(PageContent::Image) => {
+                    let mut base = [0; PAGE_BYTES];
+                    self.program.copy_page(page.page_index, &mut base);
+                    base
+                }
+                None => self.handed_over[&page.page_index],
+            };
+            pages.insert(page.page_index, bytes);
         }
         self.states.push((*state, pages));
         self.store.append(state, &mut written.into_iter())
