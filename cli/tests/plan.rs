@@ -94,6 +94,9 @@ fn proof_in(limit_kib: u64, bytes: usize, memory: &str) -> Value {
     let output = Command::new("sh")
         .args(["-c", &script, env!("CARGO_BIN_EXE_tracelane")])
         .args([guest("sha256"), input])
+        // One arena for all threads: another is 64 MiB of addresses at once, where they happen to lie
+        // well, used or not.
+        .env("MALLOC_ARENA_MAX", "1")
         .output()
         .expect("a shell");
     assert!(output.status.success(), "{}", stderr(&output));
