@@ -13,6 +13,7 @@ use crate::trace::view::ChunkView;
 
 /// One worker's sums, per column: the open block's, and the total of all blocks before.
 struct Sums<F> {
+    /// Values of the blocks that a chunk holds, or the part of one block so far.
     open: Vec<F>,
     total: Vec<F>,
 }
@@ -35,27 +36,25 @@ pub fn evaluate_columns<F: WeightField, O: PolynomialOracle>(
         oracle.num_vars(),
         "one coordinate per variable"
     );
-    let chunk_log2 = oracle.chunk_rows().trailing_zeros() as usize;
-    let prefix_log2 = point.len().div_ceil(2).max(chunk_log2);
+    // Half of the variables, whatever the chunks are: weights for all of a large chunk would be as
+    // large as the chunk.
+    let prefix_log2 = point.len().div_ceil(2);
     let (low, high) = point.split_at(prefix_log2);
     let fold = PrefixFold::new(kernels, low);
     let SplitEq { inner, outer } = SplitEq::new(high, 0);
     let columns: Vec<ColumnId> = set.iter().collect();
-    let zeros = || vec![F::ZERO; columns.len()];
+    let count = fold.values(oracle.chunk_rows().get());
     let accumulate = |sums: &mut Sums<F>, view: &ChunkView<'_>| {
-        for (sum, id) in sums.open.iter_mut().zip(&columns) {
-            fold.fold(
-                view.first_row(),
-                view.column(*id),
-                std::slice::from_mut(sum),
-            );
-        }
         let end = view.first_row() + view.rows() as u64;
-        if end.trailing_zeros() as usize >= prefix_log2 {
-            let block = (end - 1) as usize >> prefix_log2;
-            let weight = inner[block % inner.len()] * outer[block / inner.len()];
-            for (total, open) in sums.total.iter_mut().zip(&sums.open) {
-                *total += weight * open;
+        let complete = end.trailing_zeros() as usize >= prefix_log2;
+        let first = (view.first_row() >> prefix_log2) as usize;
+        let columns = columns.iter().zip(sums.open.chunks_exact_mut(count));
+        for ((id, open), total) in columns.zip(&mut sums.total) {
+            fold.fold(view.first_row(), view.column(*id), open);
+            let blocks = open.iter().zip(first..).filter(|_| complete);
+            for (value, block) in blocks {
+                let weight = inner[block % inner.len()] * outer[block / inner.len()];
+                *total += weight * value;
             }
         }
     };
@@ -64,8 +63,8 @@ pub fn evaluate_columns<F: WeightField, O: PolynomialOracle>(
         a
     };
     let identity = || Sums {
-        open: zeros(),
-        total: zeros(),
+        open: vec![F::ZERO; count * columns.len()],
+        total: vec![F::ZERO; columns.len()],
     };
     Ok(oracle
         .sweep(set, prefix_log2, identity, accumulate, combine)?
