@@ -11,10 +11,11 @@ use guests::Guest;
 use tracelane::Program;
 use tracelane::checkpoint::CheckpointFile;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{FastPass, ReplayOptions, Run};
-use tracelane::sumcheck::{Statement, SumCheckProver};
-use tracelane::trace::columns::Column;
-use tracelane::vm::MemoryKind;
+use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
+use tracelane::sumcheck::{Batch, CostModel, Schedule, Statement, SumCheckProver, verify};
+use tracelane::trace::columns::{Column, ColumnSet};
+use tracelane::vm::{DiscardText, MemoryKind};
+use tracelane_kernels::Kernels;
 
 fn recorded(cycles_log2: u32) -> (Program, CheckpointFile) {
     let guest = Guest::named("bytecode");
@@ -33,6 +34,65 @@ fn options() -> ReplayOptions<'static> {
     ReplayOptions {
         memory: MemoryKind::Paged,
         ..ReplayOptions::default()
+    }
+}
+
+#[test]
+fn a_proof_allocates_what_was_predicted() {
+    let (program, file) = recorded(18);
+    let run = Run::new(&program, &file).expect("its own program");
+    let oracle = StreamingOracle::new(run, options()).expect("a worker");
+    let num_vars = oracle.num_vars();
+    let id = |column: Column| column.id();
+    let pair = [id(Column::Rs1Value), id(Column::Rs2Value)];
+    let batches = [
+        Batch::of(Statement::product(&pair, false)),
+        Batch {
+            statements: vec![
+                Statement::product(&pair, true),
+                Statement::product(
+                    &[id(Column::RdAfter), id(Column::Pc), id(Column::Imm)],
+                    true,
+                ),
+                Statement::next(id(Column::Pc)),
+            ],
+            extra: ColumnSet::first(Column::ALL.len()),
+        },
+    ];
+    for batch in batches {
+        let prover = SumCheckProver::<Fr>::for_batch(num_vars, batch);
+        // The first sweep backs the guest's pages.
+        let first = prover.prove_actual(&oracle).expect("an honest prover");
+        let inputs = prover.schedule_inputs(oracle.chunk_rows().get(), oracle.workers());
+        let schedules = [
+            prover.schedule_for(&oracle).expect("a schedule"),
+            Schedule::in_memory(),
+            Schedule::per_round(num_vars),
+            Schedule::half_split(num_vars, 3),
+            Schedule {
+                windows: vec![3, 7],
+            },
+        ];
+        for schedule in schedules {
+            let prediction = inputs.predict(&schedule, &CostModel::committed::<Fr>());
+            let prover = prover.clone().with_schedule(schedule);
+            let mut proof = None;
+            let info = measure(|| proof = prover.prove_actual(&oracle).ok());
+            assert_eq!(proof.as_ref(), Some(&first));
+            // Chunks were there before.
+            let chunks = 4 * oracle.chunk_rows().get() as u64 * (first.openings.len() as u64 + 1);
+            let (measured, predicted) = (info.bytes_max + chunks, prediction.bytes);
+            assert!(
+                4 * measured.abs_diff(predicted) <= measured,
+                "{measured} bytes measured, {prediction:?}"
+            );
+            let pending = verify(&first, &first.instance, oracle.column_names()).expect("a proof");
+            let checked = measure(|| {
+                let kernels = Kernels::detect();
+                assert!(pending.check(&oracle, kernels).is_ok(), "an honest proof");
+            });
+            assert!(checked.bytes_max + chunks <= prediction.check_bytes.max(predicted));
+        }
     }
 }
 
@@ -61,9 +121,9 @@ fn the_peak_of_a_proof_follows_the_square_root_of_the_trace() {
         large_log2 >= small_log2 + 5,
         "2^{small_log2} and 2^{large_log2} rows"
     );
-    // Two field elements of 32 bytes a row of the square root, twice while a variable is bound, and
-    // as much again for weights: what the square root may add.
-    let root_bytes = (8 * 32u64) << large_log2.div_ceil(2);
+    // A row of the square root is two field elements of 32 bytes, as much again for each of a weight
+    // with its limbs and eq's two halves, and four times all of it: what the square root may add.
+    let root_bytes = (4 * 8 * 32u64) << large_log2.div_ceil(2);
     let grown = large.bytes_max.saturating_sub(small.bytes_max);
     assert!(
         grown <= root_bytes,

@@ -277,18 +277,21 @@ pub struct Product(pub Vec<Column>);
 /// In what time and memory to prove.
 #[derive(Args, Debug)]
 pub struct ScheduleOptions {
-    /// Memory for tables, weights and sums, beyond the guest's own; about the square root of the
-    /// number of rows unless given, and at least 16 MiB. Results never depend on it.
+    /// Memory for tables, weights, sums and chunks, beyond the guest's own: the cheapest schedule
+    /// within it is chosen, and it is an error if there is none. Unless given, four times what
+    /// streaming half of the rounds one by one takes, which follows the square root of the number of
+    /// rows. Results never depend on it.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub memory_budget: Option<u64>,
     /// How many rounds a sweep serves. Results never depend on it.
     #[arg(long, value_name = "KIND", value_enum, default_value_t = ScheduleKind::Windows)]
     pub schedule: ScheduleKind,
-    /// Measure what kernels and regeneration cost here before choosing, instead of taking the
-    /// committed figures.
+    /// Measure what kernels, threads and regeneration cost here before choosing, instead of taking
+    /// the committed figures; regeneration only where the program is executed, so not with --cycles.
     #[arg(long)]
     pub calibrate: bool,
-    /// Print the schedule, its memory and its time, and prove nothing.
+    /// Print the schedule, its memory and its time, and prove nothing. The program is executed once,
+    /// because a plan has to know the number of cycles, unless --cycles says it.
     #[arg(long)]
     pub plan: bool,
     /// With --plan: plan for a run of so many cycles and execute nothing.

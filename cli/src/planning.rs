@@ -6,22 +6,20 @@
 use serde_json::{Value, json};
 use tracelane::oracle::{OracleError, StreamingOracle};
 use tracelane::sumcheck::{
-    Batch, CostModel, Prediction, PublicInstance, Schedule, ScheduleInputs, Statement,
-    SumCheckProver, calibrate, regeneration_nanos,
+    Batch, CostModel, Prediction, ProveError, PublicInstance, Schedule, Statement, SumCheckProver,
+    calibrate, calibrate_regeneration,
 };
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane_kernels::Kernels;
 
 use crate::args::{ClaimOptions, Product, ScheduleKind, ScheduleOptions};
+use crate::failure::Failure;
 use crate::format;
+use crate::phase::memory_bytes;
 use crate::proving::Field;
 
-/// Memory beside which the square root of a short trace is small: each sweep that it saves is a
-/// whole execution.
-const MEMORY_BUDGET_MIN: u64 = 16 << 20;
-
-/// What `options` ask for.
-pub fn batch(options: &ClaimOptions) -> Batch {
+/// What `options` ask for, checked: nothing need be run for a batch that can't be proven.
+pub fn batch(options: &ClaimOptions) -> Result<Batch, Failure> {
     let ids = |columns: &[Column]| columns.iter().map(|column| column.id()).collect::<Vec<_>>();
     let default = [Product(vec![Column::Rs1Value, Column::Rs2Value])];
     let products = match options.product.as_slice() {
@@ -35,18 +33,24 @@ pub fn batch(options: &ClaimOptions) -> Batch {
         .iter()
         .map(|column| Statement::next(column.id()));
     let open = options.open.iter().flat_map(|Product(columns)| columns);
-    Batch {
+    let batch = Batch {
         statements: products.chain(nexts).collect(),
         extra: open.map(|column| column.id()).collect::<ColumnSet>(),
-    }
+    };
+    batch.check(Column::ALL.len()).map_err(ProveError::from)?;
+    Ok(batch)
 }
 
 /// A prover, and how it will go about it.
 pub struct Plan {
     pub prover: SumCheckProver<Field>,
     pub prediction: Prediction,
-    pub budget: u64,
+    budget: u64,
     costs: CostModel,
+    /// Resident memory before, where the system tells.
+    resident: Option<u64>,
+    /// The guest's memory in all workers, where it is known.
+    guest_bytes: Option<u64>,
 }
 
 /// Where the figures of a plan come from.
@@ -56,6 +60,8 @@ pub struct Size<'a> {
     pub workers: usize,
     /// The trace, where there is one already.
     pub oracle: Option<&'a StreamingOracle<'a>>,
+    /// The guest's memory, where it has run.
+    pub guest_bytes: Option<u64>,
 }
 
 /// The plan for `batch` over a run of this size.
@@ -64,32 +70,35 @@ pub fn plan(
     batch: Batch,
     kernels: Kernels<Field>,
     size: &Size<'_>,
-) -> Result<Plan, OracleError> {
+) -> Result<Plan, Failure> {
     let num_vars = size.instance.num_vars as usize;
     let costs = costs(options, &batch, kernels, size)?;
     let degree = batch.statements.iter().map(Statement::product_degree).max();
-    let prover = SumCheckProver::for_batch(num_vars, batch)
+    let mut prover = SumCheckProver::for_batch(num_vars, batch)
         .with_instance(size.instance)
         .with_kernels(kernels);
-    let inputs = |prover: &SumCheckProver<Field>| -> ScheduleInputs {
-        prover.schedule_inputs(size.chunk_rows, size.workers)
-    };
-    let root = inputs(&prover).root_bytes().max(MEMORY_BUDGET_MIN);
-    let budget = options.memory_budget.unwrap_or(root);
-    let prover = prover.with_memory_bytes(budget);
-    let inputs = inputs(&prover);
+    if let Some(bytes) = options.memory_budget {
+        prover = prover.with_memory_bytes(bytes);
+    }
+    let inputs = prover.schedule_inputs(size.chunk_rows, size.workers);
     let schedule = match options.schedule {
         ScheduleKind::Windows => Schedule::new(&inputs, &costs),
-        ScheduleKind::HalfSplit => Schedule::half_split(num_vars, degree.unwrap_or(0)),
-        ScheduleKind::PerRound => Schedule::per_round(num_vars),
-        ScheduleKind::InMemory => Schedule::in_memory(),
+        ScheduleKind::HalfSplit => {
+            Schedule::half_split(num_vars, degree.unwrap_or(0)).within(&inputs)
+        }
+        ScheduleKind::PerRound => Schedule::per_round(num_vars).within(&inputs),
+        ScheduleKind::InMemory => Schedule::in_memory().within(&inputs),
     };
+    let schedule = schedule.map_err(ProveError::from)?;
     let prediction = inputs.predict(&schedule, &costs);
+    let workers = size.workers as u64;
     Ok(Plan {
         prover: prover.with_schedule(schedule),
         prediction,
-        budget,
+        budget: inputs.budget_bytes(),
         costs,
+        resident: memory_bytes("VmRSS:"),
+        guest_bytes: size.guest_bytes.map(|bytes| workers * bytes),
     })
 }
 
@@ -100,18 +109,25 @@ fn costs(
     kernels: Kernels<Field>,
     size: &Size<'_>,
 ) -> Result<CostModel, OracleError> {
-    let committed = CostModel::committed::<Field>();
     if !options.calibrate {
-        return Ok(committed);
+        return Ok(CostModel::committed::<Field>());
     }
-    let regenerate = match size.oracle {
-        Some(oracle) => regeneration_nanos(oracle, batch.columns(), size.workers)?,
-        None => (committed.row, committed.column),
-    };
-    Ok(calibrate(kernels, regenerate))
+    let costs = calibrate(kernels, size.workers);
+    match size.oracle {
+        Some(oracle) => calibrate_regeneration(oracle, batch.columns(), costs),
+        None => Ok(costs),
+    }
 }
 
 impl Plan {
+    /// The process's peak from the plan on: what is resident, the guest's memory in every worker, and
+    /// the proof or its check, whichever takes more.
+    pub fn peak_bytes(&self) -> Option<u64> {
+        let prediction = &self.prediction;
+        let proof = prediction.bytes.max(prediction.check_bytes);
+        Some(self.resident? + self.guest_bytes.unwrap_or(0) + proof)
+    }
+
     /// Lines of `name: value`.
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         let Prediction {
@@ -120,7 +136,15 @@ impl Plan {
             bytes,
             seconds,
             regeneration_seconds,
+            ..
         } = &self.prediction;
+        let peak = self
+            .peak_bytes()
+            .map_or("unknown".to_owned(), format::bytes);
+        let peak = match self.guest_bytes {
+            Some(_) => peak,
+            None => format!("{peak} without the guest's memory"),
+        };
         vec![
             ("memory budget", format::bytes(self.budget)),
             ("schedule", describe(schedule)),
@@ -129,6 +153,7 @@ impl Plan {
             ("predicted memory", format::bytes(*bytes)),
             ("predicted time", format!("{seconds:.4} s")),
             ("of it regenerating", format!("{regeneration_seconds:.4} s")),
+            ("predicted peak", peak),
         ]
     }
 
@@ -140,6 +165,7 @@ impl Plan {
             "sweeps": self.prediction.schedule.sweeps(),
             "table_bytes": self.prediction.table_bytes,
             "predicted_bytes": self.prediction.bytes,
+            "predicted_check_bytes": self.prediction.check_bytes,
             "predicted_seconds": self.prediction.seconds,
             "predicted_regeneration_seconds": self.prediction.regeneration_seconds,
             "costs_nanos": costs_json(&self.costs),
@@ -148,7 +174,7 @@ impl Plan {
 }
 
 /// The schedule in words.
-pub fn describe(schedule: &Schedule) -> String {
+fn describe(schedule: &Schedule) -> String {
     let windows: Vec<String> = schedule.windows.iter().map(ToString::to_string).collect();
     match windows.as_slice() {
         [] => "all rounds in memory".to_owned(),
@@ -156,6 +182,17 @@ pub fn describe(schedule: &Schedule) -> String {
             "windows of {} rounds, the rest in memory",
             windows.join(", ")
         ),
+    }
+}
+
+impl Plan {
+    /// What the process's peak is made of beside the proof, as JSON: figures of this process rather than
+    /// of the plan.
+    pub fn memory_json(&self) -> Value {
+        json!({
+            "resident_bytes": self.resident,
+            "guest_bytes": self.guest_bytes,
+        })
     }
 }
 
@@ -170,10 +207,14 @@ fn costs_json(costs: &CostModel) -> Value {
         "block": costs.block,
         "integer_factor": costs.integer_factor,
         "integer_factor_cubic": costs.integer_factor_cubic,
+        "plain_factor": costs.plain_factor,
+        "plain_factor_cubic": costs.plain_factor_cubic,
+        "integer_term": costs.integer_term,
         "axpy_cell": costs.axpy_cell,
         "bind": costs.bind,
         "pair_factor": costs.pair_factor,
         "table_byte": costs.table_byte,
         "weight": costs.weight,
+        "worker_gain": costs.worker_gain,
     })
 }

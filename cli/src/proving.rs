@@ -29,9 +29,8 @@ pub fn instance(guest: &Guest<'_>, result: &RunResult, num_vars: usize) -> Publi
 
 /// log2 of the padded number of rows of a run of `cycles` cycles.
 pub fn num_vars(cycles: u64) -> Result<usize, Failure> {
-    let num_vars = cycles.next_power_of_two().trailing_zeros().max(1) as usize;
-    match num_vars <= VARIABLE_COUNT_MAX {
-        true => Ok(num_vars),
+    match cycles <= 1 << VARIABLE_COUNT_MAX {
+        true => Ok(cycles.next_power_of_two().trailing_zeros().max(1) as usize),
         false => Err(Failure::Arguments(format!(
             "{cycles} cycles can't be proven; at most 2^{VARIABLE_COUNT_MAX} can"
         ))),

@@ -23,7 +23,7 @@ fn every_schedule_and_budget_gives_one_proof() {
         "--threads 3 --schedule in-memory",
         "--threads 2 --schedule per-round --chunk-rows 16",
         "--threads 1 --schedule half-split",
-        "--threads 2 --memory-budget 64KiB",
+        "--threads 2 --memory-budget 2MiB",
         "--threads 1 --memory-budget 1GiB --tier scalar",
         "--threads 2 --calibrate",
     ];
@@ -56,8 +56,28 @@ fn a_plan_runs_nothing_or_proves_nothing_and_is_what_prove_does() {
         }
     }
     let text = succeeds(&line("prove {} --plan --cycles 2^24", &[&elf]));
-    for field in ["schedule", "sweeps", "predicted memory", "predicted time"] {
+    let planned = [
+        "memory budget",
+        "schedule",
+        "sweeps",
+        "predicted memory",
+        "predicted time",
+        "predicted peak",
+    ];
+    for field in planned {
         assert!(text.contains(field), "{field} in {text}");
+    }
+    // `prove` says the same before it proves, and what came of it behind.
+    let text = succeeds(&line("prove {} --input {} --threads 2", &[&elf, &input]));
+    let mut lines = text.lines();
+    for field in planned
+        .into_iter()
+        .chain(["proof", "peak memory", "verdict"])
+    {
+        assert!(
+            lines.any(|line| line.starts_with(field)),
+            "{field} next in {text}"
+        );
     }
     let proof = desk.path("proof");
     let words = "prove {} --input {} -o {} --json --threads 2";
@@ -66,7 +86,10 @@ fn a_plan_runs_nothing_or_proves_nothing_and_is_what_prove_does() {
     let proven = json(&line(words, &[&elf, &input, &proof]));
     assert_eq!(planned["plan"], proven["plan"]);
 
-    fails(&line("prove {} --plan --cycles 2^50", &[&elf]), 2);
+    for cycles in ["2^50", "2^63", "18446744073709551615"] {
+        let words = format!("prove {{}} --plan --cycles {cycles}");
+        assert!(fails(&line(&words, &[&elf]), 2).contains("at most 2^40"));
+    }
     for words in [
         "--cycles 2^24",
         "--memory-budget lots",
@@ -79,6 +102,65 @@ fn a_plan_runs_nothing_or_proves_nothing_and_is_what_prove_does() {
             Some(2),
             "{words}: {}",
             stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn what_can_t_be_proven_is_refused_before_anything_runs() {
+    let desk = Desk::new();
+    let elf = guest("sha256");
+    let (input, output) = (desk.file("input", b"Some text."), desk.path("output"));
+    let statements = "--product rs1_value ".repeat(17);
+    let factors = "--product pc,pc,pc,pc,pc";
+    for (claims, what) in [
+        (statements.trim_end(), "17 statements"),
+        (factors, "5 factors"),
+    ] {
+        let words = format!("prove {{}} --input {{}} --output {{}} {claims}");
+        for plan in ["", "--plan", "--plan --cycles 2^20"] {
+            let words = format!("{words} {plan}");
+            let said = fails(&line(words.trim_end(), &[&elf, &input, &output]), 2);
+            assert!(said.contains(what), "{said}");
+        }
+    }
+    assert_eq!(desk.names(), ["input"], "the guest has not run");
+    for schedule in ["windows", "half-split", "per-round", "in-memory"] {
+        for plan in ["", " --plan", " --plan --cycles 2^20"] {
+            let words = format!(
+                "prove {{}} --input {{}} --memory-budget 10KiB --schedule {schedule}{plan}"
+            );
+            let said = fails(&line(&words, &[&elf, &input]), 2);
+            assert!(said.contains("10240 bytes is too small"), "{said}");
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_grows_by_what_is_predicted() {
+    let desk = Desk::new();
+    let (elf, input) = (guest("sha256"), desk.file("input", &[7; 2_500]));
+    for (threads, schedule) in [(1, "in-memory"), (2, "in-memory"), (2, "windows")] {
+        let words = format!(
+            "prove {{}} --input {{}} --json --eq --open all --threads {threads} --schedule {schedule} \
+             --chunk-rows 2^13"
+        );
+        let report = json(&line(&words, &[&elf, &input]));
+        let figure = |value: &Value| value.as_u64().expect("bytes");
+        let before = figure(&report["memory"]["resident_bytes"]);
+        let guest = figure(&report["memory"]["guest_bytes"]);
+        let grown = figure(&report["peak_memory_bytes"]).saturating_sub(before + guest);
+        let predicted = figure(&report["plan"]["predicted_bytes"]);
+        // Beside large tables nothing else counts; a small proof fits what the run before it used.
+        assert!(
+            4 * grown <= 5 * predicted,
+            "{grown} bytes, {predicted} predicted"
+        );
+        let tables = schedule == "in-memory";
+        assert!(
+            !tables || 4 * predicted <= 5 * grown,
+            "{grown} bytes, {predicted} predicted"
         );
     }
 }

@@ -1,28 +1,30 @@
 //! The first window on plain integers: grids of `u32` columns, their products, weighted sums.
 //!
-//! In: one to three `u32` columns cut into blocks of `2^w` rows, and one weight per block. Out: per
-//! grid point the field element `sum over blocks of weight * product of the columns' grid values`.
-//! Grid order and points: see `grid`.
+//! In: one to three columns of words, or of signed integers of a known range, cut into blocks of `2^w`
+//! rows, and one weight per block, or none. Out: per grid point the field element
+//! `sum over blocks of weight * product of the columns' grid values`. Grid order and points: see `grid`.
 //!
 //! Algorithm. Eight blocks are the lanes of a vector; a tile is [`TILE_GROUPS`] such groups. A
 //! depth-first walk over the grid keeps, per variable, the half-sized tables of the current digits:
 //! digits 0 and 1 are the halves themselves, other digits are computed into one buffer per variable.
 //! At a leaf the product of the columns is cut into signed pieces of `LIMB_BITS`, and pieces times
-//! weight limbs add up by their joint power of two: `limbs + pieces - 1` sums per coordinate.
+//! weight limbs add up by their joint power of two: `limbs + pieces - 1` sums per coordinate. Without
+//! weights the pieces themselves add up, one sum each.
 //!
-//! Intervals. A grid value of column k lies below [`value_bits`] bits in magnitude; pieces fit a
+//! Intervals. A grid value of column k lies below [`ValueRange::bits`] bits in magnitude; pieces fit a
 //! signed 32-bit multiplicand; sums stay below `2^63` for `flush_groups` groups. All three are
 //! asserted for every field, window, degree and number of columns.
 //!
 //! Sketch, two columns, per leaf and eight blocks: 8 multiplies and 22 simple operations for the
 //! pieces, then per limb one load, one shuffle, six multiplies and six additions (BN254).
 
+use ark_bn254::Fr;
+
 use crate::field::{Goldilocks2, MAX_SUMS, WeightField, at_most, limbs_per_coord};
 use crate::grid::{MAX_DEGREE, MAX_WINDOW, grid_points};
 use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup};
 use crate::planes::PlanesView;
 use crate::prefix::load_blocks;
-use ark_bn254::Fr;
 
 /// Groups of eight blocks per tile: 32 blocks amortise loading and storing the sums of a leaf.
 const TILE_GROUPS: usize = 4;
@@ -32,42 +34,90 @@ pub const MAX_GRID_COLUMNS: usize = 3;
 const SHORT_PIECES: usize = 3;
 /// Pieces of any product below `2^126`.
 const LONG_PIECES: usize = 6;
+/// Bits of the largest grid value: sums and differences of two of them fit an `i64`.
+const VALUE_BITS_MAX: u32 = 62;
 
-/// Bits of the magnitude of a grid value of a `u32` column.
-///
-/// If values lie in `[-n, m]`, then at point t they lie in `[-n - (t-1)(n+m), m + (t-1)(n+m)]` and at
-/// infinity in `[-(n+m), n+m]`. Degree 2: `31 + window` bits.
-pub const fn value_bits(window: usize, degree: usize) -> u32 {
-    let (mut n, mut m) = (0u128, u32::MAX as u128);
-    let mut pass = 0;
-    while pass < window {
-        let spread = n + m;
-        let reach = if degree > 2 {
-            (degree as u128 - 2) * spread
-        } else {
-            0
-        };
-        n = if n + reach > spread {
-            n + reach
-        } else {
-            spread
-        };
-        m = if m + reach > spread {
-            m + reach
-        } else {
-            spread
-        };
-        pass += 1;
+/// A column of a product.
+#[derive(Clone, Copy, Debug)]
+pub enum GridColumn<'a> {
+    /// Words.
+    Words(&'a [u32]),
+    /// Signed values that lie in the column's [`ValueRange`].
+    Signed(&'a [i64]),
+}
+
+impl GridColumn<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Words(rows) => rows.len(),
+            Self::Signed(rows) => rows.len(),
+        }
     }
-    let largest = if n > m { n } else { m };
-    128 - largest.leading_zeros()
+}
+
+/// Where the values of a column lie: from `-negative` to `positive`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ValueRange {
+    /// Magnitude of the smallest value that is not positive.
+    pub negative: u128,
+    /// The largest value that is not negative.
+    pub positive: u128,
+}
+
+impl ValueRange {
+    /// All words.
+    pub const WORD: Self = Self {
+        negative: 0,
+        positive: u32::MAX as u128,
+    };
+
+    /// Bits of the magnitude of a value on the grid of a window.
+    ///
+    /// If values lie in `[-n, m]`, then at point t they lie in `[-n - (t-1)(n+m), m + (t-1)(n+m)]` and
+    /// at infinity in `[-(n+m), n+m]`. Words, degree 2: `31 + window` bits.
+    pub const fn bits(self, window: usize, degree: usize) -> u32 {
+        let (mut n, mut m) = (self.negative, self.positive);
+        let mut pass = 0;
+        while pass < window {
+            let spread = n + m;
+            let reach = if degree > 2 {
+                (degree as u128 - 2) * spread
+            } else {
+                0
+            };
+            n = if n + reach > spread {
+                n + reach
+            } else {
+                spread
+            };
+            m = if m + reach > spread {
+                m + reach
+            } else {
+                spread
+            };
+            pass += 1;
+        }
+        let largest = if n > m { n } else { m };
+        128 - largest.leading_zeros()
+    }
 }
 
 const _: () = assert!(
-    value_bits(MAX_WINDOW, MAX_DEGREE) <= 62,
+    ValueRange::WORD.bits(MAX_WINDOW, MAX_DEGREE) <= VALUE_BITS_MAX,
     "grid values fit i64"
 );
-const _: () = assert!(value_bits(6, 2) == 37);
+const _: () = assert!(ValueRange::WORD.bits(6, 2) == 37);
+
+/// Whether a [`WindowGrid`] takes products of columns that lie in `ranges`: one to three columns, each
+/// of whose grid values fit an `i64`, and products below `2^126`.
+pub fn grid_fits(window: usize, degree: usize, ranges: &[ValueRange]) -> bool {
+    let bits = || ranges.iter().map(|range| range.bits(window, degree));
+    (1..=MAX_WINDOW).contains(&window)
+        && (2..=MAX_DEGREE).contains(&degree)
+        && (1..=MAX_GRID_COLUMNS).contains(&ranges.len())
+        && bits().all(|bits| bits <= VALUE_BITS_MAX)
+        && bits().sum::<u32>() <= 126
+}
 
 /// Bits of the largest magnitude of a piece, for values of `bits` bits.
 const fn piece_bits<F: WeightField>(pieces: usize, bits: u32) -> u32 {
@@ -81,15 +131,16 @@ const fn piece_bits<F: WeightField>(pieces: usize, bits: u32) -> u32 {
 }
 
 /// Groups that may be added before a flush: each adds two products per piece to a sum, and a sum
-/// collects at most one product per piece.
-const fn flush_groups<F: WeightField>(pieces: usize, bits: u32) -> usize {
-    let room = 63 - F::LIMB_BITS - piece_bits::<F>(pieces, bits);
+/// collects at most one product per piece. Without weights a product is a piece.
+const fn flush_groups<F: WeightField>(pieces: usize, bits: u32, weighted: bool) -> usize {
+    let weight_bits = if weighted { F::LIMB_BITS } else { 0 };
+    let room = 63 - weight_bits - piece_bits::<F>(pieces, bits);
     (1usize << room) / (2 * pieces)
 }
 
 /// Whether the product of two such values has the short form.
 const fn is_short<F: WeightField>(bits: u32) -> bool {
-    piece_bits::<F>(SHORT_PIECES, bits) <= 31 && flush_groups::<F>(SHORT_PIECES, bits) >= 64
+    piece_bits::<F>(SHORT_PIECES, bits) <= 31 && flush_groups::<F>(SHORT_PIECES, bits, true) >= 64
 }
 
 /// Pieces of a product of `column_count` values of `bits` bits.
@@ -133,7 +184,7 @@ const fn sums_fit<F: WeightField>(window: usize, degree: usize, column_count: us
         }
     };
     let piece = if top > digit { top } else { digit };
-    let groups = flush_groups::<F>(pieces, bits);
+    let groups = flush_groups::<F>(pieces, bits, true);
     let sum = groups as u128 * 2 * pieces as u128 * digit * piece;
     value >> bits == 0 && piece < 1 << 31 && groups >= TILE_GROUPS && sum < 1 << 63
 }
@@ -157,6 +208,11 @@ const fn all_sums_fit<F: WeightField>() -> bool {
 
 const _: () = assert!(all_sums_fit::<Fr>() && all_sums_fit::<Goldilocks2>());
 
+/// Bits of the magnitude of a word's grid value.
+pub const fn value_bits(window: usize, degree: usize) -> u32 {
+    ValueRange::WORD.bits(window, degree)
+}
+
 /// Whether a product of so many columns stays below `2^126`.
 const fn is_bounded(window: usize, degree: usize, column_count: usize) -> bool {
     column_count as u32 * value_bits(window, degree) <= 126
@@ -169,42 +225,52 @@ pub struct WindowGrid<F> {
     degree: usize,
     column_count: usize,
     pieces: usize,
+    weighted: bool,
+    /// Groups that may be added before a flush.
+    group_limit: usize,
     /// Per column `2^(window + 1)` vectors per group of a tile: the blocks, then the digit buffers.
     arena: Vec<WideGroup>,
-    /// Per grid point `sum_count` sums of four lanes.
+    /// Per grid point the sums of four lanes.
     sums: Vec<[u64; 4]>,
     group_count: usize,
     totals: Vec<F>,
 }
 
 impl<F: WeightField> WindowGrid<F> {
-    /// Sums at zero for products of `column_count` columns of degree `degree` in each variable.
+    /// Sums at zero for weighted products of `column_count` columns of words, of degree `degree` in
+    /// each variable.
     ///
     /// # Panics
     /// If `window` is not in `1..=6`, `degree` not in `2..=4`, `column_count` not in `1..=3`, or a
     /// product could reach `2^126`.
     pub fn new(window: usize, degree: usize, column_count: usize) -> Self {
-        assert!((1..=MAX_WINDOW).contains(&window), "window {window}");
-        assert!((2..=MAX_DEGREE).contains(&degree), "degree {degree}");
+        Self::for_ranges(window, degree, &vec![ValueRange::WORD; column_count], true)
+    }
+
+    /// Sums at zero for products of one column for each of `ranges`, with weights
+    /// (`grid_accumulate`) or without (`grid_add`).
+    ///
+    /// # Panics
+    /// If they do not fit ([`grid_fits`]).
+    pub fn for_ranges(window: usize, degree: usize, ranges: &[ValueRange], weighted: bool) -> Self {
         assert!(
-            (1..=MAX_GRID_COLUMNS).contains(&column_count),
-            "{column_count} columns"
+            grid_fits(window, degree, ranges),
+            "window {window}, degree {degree}, columns in {ranges:?}"
         );
-        let bits = value_bits(window, degree);
-        assert!(
-            is_bounded(window, degree, column_count),
-            "{column_count} values of {bits} bits"
-        );
-        let pieces = piece_count::<F>(bits, column_count);
+        let bits = ranges.iter().map(|range| range.bits(window, degree));
+        let bits = bits.max().unwrap_or(0);
+        let pieces = piece_count::<F>(bits, ranges.len());
         let point_count = grid_points(window, degree);
         let column_groups = (2 << window) * TILE_GROUPS;
         Self {
             window,
             degree,
-            column_count,
+            column_count: ranges.len(),
             pieces,
-            arena: vec![WideGroup::default(); column_count * column_groups],
-            sums: vec![[0; 4]; point_count * sum_count::<F>(pieces)],
+            weighted,
+            group_limit: flush_groups::<F>(pieces, bits, weighted),
+            arena: vec![WideGroup::default(); ranges.len() * column_groups],
+            sums: vec![[0; 4]; point_count * sum_count::<F>(pieces, weighted)],
             group_count: 0,
             totals: vec![F::ZERO; point_count],
         }
@@ -223,7 +289,7 @@ impl<F: WeightField> WindowGrid<F> {
     /// Blocks of largest values whose sums still fit: one more, and they are reduced first.
     #[doc(hidden)]
     pub fn flush_blocks(&self) -> usize {
-        flush_groups::<F>(self.pieces, value_bits(self.window, self.degree)) * GROUP_ROWS
+        self.group_limit * GROUP_ROWS
     }
 
     /// Adds `scale * sum` of every grid point to `out` and starts again from zero.
@@ -240,22 +306,44 @@ impl<F: WeightField> WindowGrid<F> {
     }
 
     fn flush(&mut self) {
+        if !self.weighted {
+            return self.flush_pieces();
+        }
         let stride = limbs_per_coord::<F>() + self.pieces - 1;
         let points = self.sums.chunks_exact_mut(stride * F::COORDS);
         for (sums, total) in points.zip(&mut self.totals) {
             let mut wide = [0i128; MAX_SUMS];
-            for (sum, lanes) in wide.iter_mut().zip(sums.iter_mut()) {
-                *sum = lanes.iter().map(|lane| i128::from(*lane as i64)).sum();
-                *lanes = [0; 4];
+            for (sum, lanes) in wide.iter_mut().zip(sums) {
+                *sum = take_lanes(lanes);
             }
             *total += F::reduce_sums(&wide, stride);
         }
         self.group_count = 0;
     }
+
+    fn flush_pieces(&mut self) {
+        let radix = F::from(1u64 << F::LIMB_BITS);
+        let points = self.sums.chunks_exact_mut(self.pieces);
+        for (sums, total) in points.zip(&mut self.totals) {
+            let pieces = sums.iter_mut().rev().map(take_lanes);
+            *total += pieces.fold(F::ZERO, |sum, piece| sum * radix + F::from(piece));
+        }
+        self.group_count = 0;
+    }
 }
 
-const fn sum_count<F: WeightField>(pieces: usize) -> usize {
-    F::COORDS * (limbs_per_coord::<F>() + pieces - 1)
+/// The sum of four signed lanes, which become zero.
+fn take_lanes(lanes: &mut [u64; 4]) -> i128 {
+    let lanes = std::mem::take(lanes);
+    lanes.iter().map(|lane| i128::from(*lane as i64)).sum()
+}
+
+const fn sum_count<F: WeightField>(pieces: usize, weighted: bool) -> usize {
+    if weighted {
+        F::COORDS * (limbs_per_coord::<F>() + pieces - 1)
+    } else {
+        pieces
+    }
 }
 
 /// Adds the blocks of one run of rows; block `k` has weight `planes[k]`.
@@ -264,49 +352,92 @@ pub(crate) fn grid_accumulate<L: Lanes, F: WeightField, const CAP: usize>(
     isa: L,
     grid: &mut WindowGrid<F>,
     planes: PlanesView<'_, F>,
-    columns: &[&[u32]],
+    columns: &[GridColumn<'_>],
 ) {
-    const { assert!(sum_count::<F>(LONG_PIECES) <= MAX_SUMS) };
-    let block_rows = grid.block_rows();
-    let block_count = planes.weight_rows();
+    const { assert!(sum_count::<F>(LONG_PIECES, true) <= MAX_SUMS) };
+    assert!(grid.weighted, "a grid of weighted products");
+    check_columns(grid, planes.weight_rows(), columns);
+    let tile_groups = const { at_most(TILE_GROUPS, CAP) };
+    for (tile, planes) in planes.groups().chunks(tile_groups * F::LIMBS).enumerate() {
+        load_tile::<L, F, CAP>(isa, grid, tile, planes.len() / F::LIMBS, columns);
+        match grid.pieces {
+            SHORT_PIECES => walk::<L, F, SHORT_PIECES, true>(isa, grid, planes),
+            _ => walk::<L, F, LONG_PIECES, true>(isa, grid, planes),
+        }
+    }
+}
+
+/// Adds the blocks of one run of rows, all of weight 1.
+#[inline(always)]
+pub(crate) fn grid_add<L: Lanes, F: WeightField, const CAP: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    columns: &[GridColumn<'_>],
+) {
+    assert!(!grid.weighted, "a grid of products without weights");
+    let block_count = columns[0].len() >> grid.window;
+    assert!(block_count.is_multiple_of(GROUP_ROWS), "whole groups");
+    check_columns(grid, block_count, columns);
+    let groups = block_count / GROUP_ROWS;
+    let tile_groups = const { at_most(TILE_GROUPS, CAP) };
+    for tile in 0..groups.div_ceil(tile_groups) {
+        let group_count = tile_groups.min(groups - tile * tile_groups);
+        load_tile::<L, F, CAP>(isa, grid, tile, group_count, columns);
+        // Stands for as many groups of weights.
+        let none = [Group::default(); TILE_GROUPS];
+        match grid.pieces {
+            SHORT_PIECES => walk::<L, F, SHORT_PIECES, false>(isa, grid, &none[..group_count]),
+            _ => walk::<L, F, LONG_PIECES, false>(isa, grid, &none[..group_count]),
+        }
+    }
+}
+
+fn check_columns<F: WeightField>(
+    grid: &WindowGrid<F>,
+    block_count: usize,
+    columns: &[GridColumn<'_>],
+) {
     assert_eq!(columns.len(), grid.column_count, "columns of the product");
     for column in columns {
         assert_eq!(
             column.len(),
-            block_count * block_rows,
+            block_count * grid.block_rows(),
             "whole blocks, one weight each"
         );
     }
-    let limit = flush_groups::<F>(grid.pieces, value_bits(grid.window, grid.degree)).min(CAP);
+}
+
+/// Loads a tile into the arena; flushes the sums before it where they could overflow.
+#[inline(always)]
+fn load_tile<L: Lanes, F: WeightField, const CAP: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    tile: usize,
+    group_count: usize,
+    columns: &[GridColumn<'_>],
+) {
+    if grid.group_count + group_count > grid.group_limit.min(CAP) {
+        grid.flush();
+    }
+    grid.group_count += group_count;
     let tile_groups = const { at_most(TILE_GROUPS, CAP) };
-    let tile_blocks = tile_groups * GROUP_ROWS;
-    for (tile, planes) in planes.groups().chunks(tile_groups * F::LIMBS).enumerate() {
-        let group_count = planes.len() / F::LIMBS;
-        if grid.group_count + group_count > limit {
-            grid.flush();
-        }
-        grid.group_count += group_count;
-        let arena_len = grid.arena.len() / grid.column_count;
-        for (column, arena) in columns.iter().zip(grid.arena.chunks_exact_mut(arena_len)) {
-            load_tile(
-                isa,
-                column,
-                block_rows,
-                tile * tile_blocks,
-                group_count,
-                arena,
-            );
-        }
-        match grid.pieces {
-            SHORT_PIECES => walk::<L, F, SHORT_PIECES>(isa, grid, planes),
-            _ => walk::<L, F, LONG_PIECES>(isa, grid, planes),
+    let (block_rows, first_block) = (grid.block_rows(), tile * tile_groups * GROUP_ROWS);
+    let arena_len = grid.arena.len() / grid.column_count;
+    for (column, arena) in columns.iter().zip(grid.arena.chunks_exact_mut(arena_len)) {
+        match column {
+            GridColumn::Words(column) => {
+                load_words(isa, column, block_rows, first_block, group_count, arena);
+            }
+            GridColumn::Signed(column) => {
+                load_signed(isa, column, block_rows, first_block, group_count, arena);
+            }
         }
     }
 }
 
 /// Row `b` of group `g` of the tile goes to `arena[b * group_count + g]`, zero-extended.
 #[inline(always)]
-fn load_tile<L: Lanes>(
+fn load_words<L: Lanes>(
     isa: L,
     column: &[u32],
     block_rows: usize,
@@ -320,6 +451,31 @@ fn load_tile<L: Lanes>(
         load_blocks(isa, column, block_rows, first_block + g * GROUP_ROWS, rows);
         for (b, row) in rows.iter().enumerate() {
             isa.wide_store(isa.widen(isa.split(*row)), &mut arena[b * group_count + g]);
+        }
+    }
+}
+
+/// As `load_words`, for signed values: words apart, so that lanes come in the tier's own order.
+#[inline(always)]
+fn load_signed<L: Lanes>(
+    isa: L,
+    column: &[i64],
+    block_rows: usize,
+    first_block: usize,
+    group_count: usize,
+    arena: &mut [WideGroup],
+) {
+    for g in 0..group_count {
+        let first = (first_block + g * GROUP_ROWS) * block_rows;
+        let group = &column[first..first + GROUP_ROWS * block_rows];
+        for b in 0..block_rows {
+            let word = |shift: u32| {
+                let rows: [u32; GROUP_ROWS] =
+                    std::array::from_fn(|lane| (group[lane * block_rows + b] >> shift) as u32);
+                isa.widen(isa.split(isa.load(&rows)))
+            };
+            let value = isa.wide_add(word(0), isa.wide_shl(word(32), 32));
+            isa.wide_store(value, &mut arena[b * group_count + g]);
         }
     }
 }
@@ -344,15 +500,16 @@ impl Path {
     }
 }
 
-/// Visits every grid point of the tile in the arena.
+/// Visits every grid point of the tile in the arena. `planes` are the weights of its groups, or, without
+/// weights, one entry a group.
 #[inline(always)]
-fn walk<L: Lanes, F: WeightField, const PIECES: usize>(
+fn walk<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
     isa: L,
     grid: &mut WindowGrid<F>,
     planes: &[Group],
 ) {
     let (window, degree) = (grid.window, grid.degree);
-    let group_count = planes.len() / F::LIMBS;
+    let group_count = planes.len() / plane_count::<F>(WEIGHTED);
     let arena_len = grid.arena.len() / grid.column_count;
     let mut path = Path {
         digits: [0; MAX_WINDOW],
@@ -361,7 +518,7 @@ fn walk<L: Lanes, F: WeightField, const PIECES: usize>(
     let mut changed = window;
     for (point, sums) in grid
         .sums
-        .chunks_exact_mut(sum_count::<F>(PIECES))
+        .chunks_exact_mut(sum_count::<F>(PIECES, WEIGHTED))
         .enumerate()
     {
         if point > 0 {
@@ -392,9 +549,9 @@ fn walk<L: Lanes, F: WeightField, const PIECES: usize>(
                 &a[start..start + group_count],
                 &b[start..start + group_count],
             ];
-            short_leaf::<L, F>(isa, tables, planes, sums);
+            short_leaf::<L, F, WEIGHTED>(isa, tables, planes, sums);
         } else {
-            long_leaf::<L, F>(isa, &grid.arena, arena_len, start, planes, sums);
+            long_leaf::<L, F, WEIGHTED>(isa, &grid.arena, arena_len, start, planes, sums);
         }
     }
 }
@@ -456,27 +613,27 @@ fn short_pieces<L: Lanes, F: WeightField>(
 
 /// `sums += weight * product` for one grid point of two columns.
 #[inline(always)]
-fn short_leaf<L: Lanes, F: WeightField>(
+fn short_leaf<L: Lanes, F: WeightField, const WEIGHTED: bool>(
     isa: L,
     tables: [&[WideGroup]; 2],
     planes: &[Group],
     sums: &mut [[u64; 4]],
 ) {
-    let mut acc = load_sums::<L, F, SHORT_PIECES>(isa, sums);
+    let mut acc = load_sums::<L, F, SHORT_PIECES, WEIGHTED>(isa, sums);
     for ((a, b), planes) in tables[0]
         .iter()
         .zip(tables[1])
-        .zip(planes.chunks_exact(F::LIMBS))
+        .zip(planes.chunks_exact(plane_count::<F>(WEIGHTED)))
     {
         let pieces = short_pieces::<L, F>(isa, isa.wide_load(a), isa.wide_load(b));
-        add_pieces::<L, F, SHORT_PIECES>(isa, &mut acc, pieces, planes);
+        add_pieces::<L, F, SHORT_PIECES, WEIGHTED>(isa, &mut acc, pieces, planes);
     }
-    store_sums::<L, F, SHORT_PIECES>(isa, acc, sums);
+    store_sums::<L, F, SHORT_PIECES, WEIGHTED>(isa, acc, sums);
 }
 
 /// `sums += weight * product` for any product below `2^126`, formed in `i128`.
 #[inline(always)]
-fn long_leaf<L: Lanes, F: WeightField>(
+fn long_leaf<L: Lanes, F: WeightField, const WEIGHTED: bool>(
     isa: L,
     arena: &[WideGroup],
     arena_len: usize,
@@ -484,8 +641,8 @@ fn long_leaf<L: Lanes, F: WeightField>(
     planes: &[Group],
     sums: &mut [[u64; 4]],
 ) {
-    let mut acc = load_sums::<L, F, LONG_PIECES>(isa, sums);
-    for (g, planes) in planes.chunks_exact(F::LIMBS).enumerate() {
+    let mut acc = load_sums::<L, F, LONG_PIECES, WEIGHTED>(isa, sums);
+    for (g, planes) in planes.chunks_exact(plane_count::<F>(WEIGHTED)).enumerate() {
         let mut products = [1i128; GROUP_ROWS];
         for column in arena.chunks_exact(arena_len) {
             let values = isa.wide_to_array(isa.wide_load(&column[start + g]));
@@ -505,19 +662,32 @@ fn long_leaf<L: Lanes, F: WeightField>(
         for (piece, digit) in pieces.iter_mut().zip(&digits) {
             *piece = isa.split(isa.load(digit));
         }
-        add_pieces::<L, F, LONG_PIECES>(isa, &mut acc, pieces, planes);
+        add_pieces::<L, F, LONG_PIECES, WEIGHTED>(isa, &mut acc, pieces, planes);
     }
-    store_sums::<L, F, LONG_PIECES>(isa, acc, sums);
+    store_sums::<L, F, LONG_PIECES, WEIGHTED>(isa, acc, sums);
 }
 
-/// Adds every piece times every weight limb to the sum of their joint power of two.
+/// Entries of the planes a group of blocks has.
+const fn plane_count<F: WeightField>(weighted: bool) -> usize {
+    if weighted { F::LIMBS } else { 1 }
+}
+
+/// Adds every piece times every weight limb to the sum of their joint power of two; without weights
+/// every piece to its own.
 #[inline(always)]
-fn add_pieces<L: Lanes, F: WeightField, const PIECES: usize>(
+fn add_pieces<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
     isa: L,
     acc: &mut [L::Sum; MAX_SUMS],
     pieces: [L::Pair; PIECES],
     planes: &[Group],
 ) {
+    if !WEIGHTED {
+        let one = isa.splat_pair(1);
+        for p in 0..PIECES {
+            acc[p] = isa.mul_add_signed(acc[p], one, pieces[p]);
+        }
+        return;
+    }
     let coord_limbs = limbs_per_coord::<F>();
     let stride = coord_limbs + PIECES - 1;
     for limb in 0..F::LIMBS {
@@ -530,24 +700,24 @@ fn add_pieces<L: Lanes, F: WeightField, const PIECES: usize>(
 }
 
 #[inline(always)]
-fn load_sums<L: Lanes, F: WeightField, const PIECES: usize>(
+fn load_sums<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
     isa: L,
     sums: &[[u64; 4]],
 ) -> [L::Sum; MAX_SUMS] {
     let mut acc = [isa.sum_zero(); MAX_SUMS];
-    for k in 0..sum_count::<F>(PIECES) {
+    for k in 0..sum_count::<F>(PIECES, WEIGHTED) {
         acc[k] = isa.sum_from_array(&sums[k]);
     }
     acc
 }
 
 #[inline(always)]
-fn store_sums<L: Lanes, F: WeightField, const PIECES: usize>(
+fn store_sums<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
     isa: L,
     acc: [L::Sum; MAX_SUMS],
     sums: &mut [[u64; 4]],
 ) {
-    for k in 0..sum_count::<F>(PIECES) {
+    for k in 0..sum_count::<F>(PIECES, WEIGHTED) {
         sums[k] = isa.sum_to_array(acc[k]);
     }
 }

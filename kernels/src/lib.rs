@@ -47,7 +47,7 @@ pub use dot::Cell;
 pub use field::{Goldilocks, Goldilocks2, WeightField};
 pub use fold::EqFactors;
 pub use grid::{MAX_DEGREE, MAX_WINDOW, grid_points};
-pub use grid_int::{MAX_GRID_COLUMNS, WindowGrid, value_bits};
+pub use grid_int::{GridColumn, MAX_GRID_COLUMNS, ValueRange, WindowGrid, grid_fits, value_bits};
 pub use lanes::GROUP_ROWS;
 pub use planes::{PlanesView, WeightPlanes, eq_planes, eq_table};
 pub use prefix::MAX_PREFIX_LOG2;

@@ -92,6 +92,12 @@ pub trait PolynomialOracle: Sync {
     /// Rows of every chunk a sweep hands out: a power of two, at most 2^n.
     fn chunk_rows(&self) -> NonZeroUsize;
 
+    /// Workers of a sweep: so many accumulators at once for real rows, and as many for padding. What
+    /// a prover's memory is planned for.
+    fn workers(&self) -> usize {
+        1
+    }
+
     /// One traversal of all 2^n rows, padding included.
     ///
     /// The rows are split into contiguous ranges that start at multiples of

@@ -195,6 +195,10 @@ impl PolynomialOracle for StreamingOracle<'_> {
         NonZeroUsize::new(self.options.chunk_rows).unwrap_or(NonZeroUsize::MIN)
     }
 
+    fn workers(&self) -> usize {
+        self.options.workers()
+    }
+
     fn sweep<A: Send>(
         &self,
         set: ColumnSet,

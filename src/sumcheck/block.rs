@@ -4,7 +4,7 @@
 //! (degree + 1)^w grid points the eq-weighted sum of the products. It does not know where the values
 //! come from: a sweep folds them, or a table holds them.
 
-use tracelane_kernels::{Kernels, WeightField, grid_points};
+use tracelane_kernels::{Kernels, ValueRange, WeightField, grid_points};
 
 use super::statement::{Batch, FACTOR_COUNT_MAX, LinearForm, RowWeight, Statement};
 use crate::mle::SplitEq;
@@ -17,16 +17,89 @@ const DEGREE_MIN: usize = 2;
 pub enum Factor<F> {
     /// One column as it is.
     Slot(usize),
-    /// Constant, and places with coefficients.
-    Form(F, Vec<(usize, F)>),
+    /// A linear form of columns.
+    Form(Form<F>),
     /// The constant 1 that fills up a product of fewer factors.
     One,
+}
+
+/// A linear form of columns, over the field and over the integers.
+pub struct Form<F> {
+    constant: F,
+    /// Places with coefficients.
+    terms: Vec<(usize, F)>,
+    integer_constant: i32,
+    integer_terms: Vec<(usize, i32)>,
+}
+
+impl<F: WeightField> Form<F> {
+    fn new(form: &LinearForm, columns: &[ColumnId]) -> Self {
+        let places = form
+            .terms
+            .iter()
+            .map(|&(id, value)| (slot(id, columns), value));
+        Self {
+            constant: F::from(form.constant),
+            terms: terms(form, columns),
+            integer_constant: form.constant,
+            integer_terms: places.collect(),
+        }
+    }
+
+    /// Number of columns.
+    pub fn term_count(&self) -> usize {
+        self.terms.len()
+    }
+
+    /// Sets `out` to the form's values; `values(slot)` are that column's.
+    pub fn fill<'v>(&self, out: &mut [F], values: impl Fn(usize) -> &'v [F])
+    where
+        F: 'v,
+    {
+        out.fill(self.constant);
+        for (slot, coefficient) in &self.terms {
+            let sums = out.iter_mut().zip(values(*slot));
+            sums.for_each(|(sum, value)| *sum += *coefficient * value);
+        }
+    }
+
+    /// [`fill`](Form::fill) over the integers, for forms whose [`range`](Form::range) fits.
+    pub fn fill_integers<'v>(&self, out: &mut [i64], values: impl Fn(usize) -> &'v [u32]) {
+        out.fill(i64::from(self.integer_constant));
+        for (slot, coefficient) in &self.integer_terms {
+            let coefficient = i64::from(*coefficient);
+            let sums = out.iter_mut().zip(values(*slot));
+            sums.for_each(|(sum, value)| *sum += coefficient * i64::from(*value));
+        }
+    }
+
+    /// Where the values lie, whatever the columns hold.
+    fn range(&self) -> ValueRange {
+        let mut range = ValueRange {
+            negative: 0,
+            positive: 0,
+        };
+        let largest = self
+            .integer_terms
+            .iter()
+            .map(|(_, value)| (*value, u32::MAX.into()));
+        for (coefficient, largest) in largest.chain([(self.integer_constant, 1)]) {
+            let reach = u128::from(coefficient.unsigned_abs()) * largest;
+            match coefficient < 0 {
+                true => range.negative += reach,
+                false => range.positive += reach,
+            }
+        }
+        range
+    }
 }
 
 /// A statement made ready for a field.
 pub struct Plan<F> {
     /// Whether rows are weighted with eq.
     pub eq: bool,
+    /// The statement's columns.
+    pub columns: ColumnSet,
     /// Factors of every product; products with fewer are filled up with the constant 1, whose value
     /// at infinity is 0.
     pub degree: usize,
@@ -132,7 +205,7 @@ impl<F: WeightField> Plan<F> {
     fn new(statement: &Statement, columns: &[ColumnId]) -> Self {
         let factor = |form: &LinearForm| match form.as_column() {
             Some(id) => Factor::Slot(slot(id, columns)),
-            None => Factor::Form(F::from(form.constant), terms(form, columns)),
+            None => Factor::Form(Form::new(form, columns)),
         };
         let degree = statement.product_degree().max(DEGREE_MIN);
         let products = statement.products.iter().map(|product| {
@@ -143,8 +216,23 @@ impl<F: WeightField> Plan<F> {
         });
         Self {
             eq: statement.weight == RowWeight::Eq,
+            columns: statement.columns(),
             degree,
             products: products.collect(),
+        }
+    }
+}
+
+impl<F: WeightField> Factor<F> {
+    /// Where the values lie, whatever the columns hold.
+    pub fn range(&self) -> ValueRange {
+        match self {
+            Self::Slot(_) => ValueRange::WORD,
+            Self::Form(form) => form.range(),
+            Self::One => ValueRange {
+                negative: 0,
+                positive: 1,
+            },
         }
     }
 }
@@ -212,15 +300,7 @@ impl<'a, F: WeightField> BlockSums<'a, F> {
                 match factor {
                     Factor::Slot(_) => {}
                     Factor::One => form.fill(F::ONE),
-                    Factor::Form(constant, terms) => {
-                        form.fill(*constant);
-                        for (slot, coefficient) in terms {
-                            let column = values(*slot);
-                            form.iter_mut()
-                                .zip(column)
-                                .for_each(|(f, v)| *f += *coefficient * v);
-                        }
-                    }
+                    Factor::Form(terms) => terms.fill(form, &values),
                 }
             }
             let mut tables: [&[F]; FACTOR_COUNT_MAX] = [&[]; FACTOR_COUNT_MAX];

@@ -1,13 +1,15 @@
 //! Measuring the cost model on this machine: a second of work with the real kernels.
 //!
-//! In: kernels, and an oracle whose regeneration is to be timed. Out: [`CostModel`]. Figures are
-//! medians of runs over data that fits a second-level cache, as chunks do.
+//! In: kernels, a number of workers, and an oracle whose regeneration is to be timed. Out:
+//! [`CostModel`]. Figures are medians of runs over data that fits a second-level cache, as chunks do,
+//! and none is negative, however disturbed the machine is.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use tracelane_kernels::{
-    AxpySums, Kernels, MAX_GRID_COLUMNS, WeightField, WeightPlanes, WindowGrid, grid_points,
+    AxpySums, GridColumn, Kernels, MAX_GRID_COLUMNS, ValueRange, WeightField, WeightPlanes,
+    WindowGrid, grid_points,
 };
 
 use super::cost::{CostModel, round_multiplications};
@@ -22,12 +24,17 @@ const SWEEPING_MAX: Duration = Duration::from_millis(100);
 /// Window of the grids that are timed: the widest usual one.
 const WINDOW: usize = 4;
 const DEGREE: usize = 2;
+/// Dot products of one worker's share while more workers are timed: some milliseconds, beside which
+/// starting a thread is nothing.
+const SHARE: usize = 4096;
 /// A table that an allocator gets from the system and gives back.
 const TOUCHED_BYTES: usize = 64 << 20;
 
-/// The cost model of this machine for `kernels`, with `regenerate` as [`regeneration_nanos`] gives it.
+/// The cost model of this machine for `kernels` and sweeps by `workers` workers. Regeneration is as
+/// committed: [`calibrate_regeneration`] measures that.
 #[must_use]
-pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) -> CostModel {
+pub fn calibrate<F: WeightField>(kernels: Kernels<F>, workers: usize) -> CostModel {
+    let committed = CostModel::committed::<F>();
     let column: Vec<u32> = (0..CHUNK_ROWS as u32)
         .map(|row| row.wrapping_mul(0x9e37_79b9))
         .collect();
@@ -36,9 +43,14 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
         .collect();
     let planes = WeightPlanes::from_weights(&weights);
     let cells = CHUNK_ROWS as f64;
-    let dot = median_nanos(8, || {
+    let dot = || {
         black_box(kernels.dot_u32(planes.view(), black_box(&column)));
-    }) / cells;
+    };
+    let worker_gain = match workers {
+        0 | 1 => committed.worker_gain,
+        _ => worker_gain(workers, || (0..SHARE).for_each(|_| dot())),
+    };
+    let dot = median_nanos(8, dot) / cells;
     let mut folded = vec![F::ZERO; CHUNK_ROWS];
     let mut prefix = |log2: usize| {
         let planes = WeightPlanes::from_weights(&weights[..1 << log2]);
@@ -49,7 +61,7 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
     };
     let (short, long) = (prefix(2), prefix(6));
     // cell + reduce / 2^i at i = 2 and i = 6.
-    let reduce = (short - long) / (1.0 / 4.0 - 1.0 / 64.0);
+    let reduce = ((short - long) / (1.0 / 4.0 - 1.0 / 64.0)).max(0.0);
     let prefix_cell = (long - reduce / 64.0).max(0.0);
 
     let grid = |window: usize, repeat: usize| {
@@ -64,16 +76,23 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
     };
     let factors = |window: usize| (grid_points(window, DEGREE) * DEGREE) as f64;
     let (wide, narrow) = (grid(WINDOW, 32), grid(1, 256));
-    let grid_factor = (wide - narrow) / (factors(WINDOW) - factors(1));
+    let grid_factor = ((wide - narrow) / (factors(WINDOW) - factors(1))).max(0.0);
     let blocks = CHUNK_ROWS >> WINDOW;
-    let integer = |degree: usize| {
-        let mut grid = WindowGrid::new(WINDOW, degree, degree);
-        let nanos = median_nanos(8, || {
-            let columns: [&[u32]; MAX_GRID_COLUMNS] = [black_box(&column), &column, &column];
-            kernels.grid_accumulate(&mut grid, planes.rows(0, blocks), &columns[..degree]);
+    let words: [GridColumn<'_>; MAX_GRID_COLUMNS] = [GridColumn::Words(&column); MAX_GRID_COLUMNS];
+    let integer = |degree: usize, weighted: bool| {
+        let (ranges, words) = ([ValueRange::WORD; MAX_GRID_COLUMNS], &words[..degree]);
+        let mut grid = WindowGrid::for_ranges(WINDOW, degree, &ranges[..degree], weighted);
+        let nanos = median_nanos(8, || match weighted {
+            true => kernels.grid_accumulate(&mut grid, planes.rows(0, blocks), black_box(words)),
+            false => kernels.grid_add(&mut grid, black_box(words)),
         });
         nanos / (blocks * degree * grid_points(WINDOW, degree)) as f64
     };
+    let mut form = vec![0i64; CHUNK_ROWS];
+    let term = median_nanos(8, || {
+        let sums = black_box(&mut form).iter_mut().zip(&column);
+        sums.for_each(|(sum, value)| *sum += 3 * i64::from(*value));
+    });
     let mut axpy_sums = AxpySums::new(CHUNK_ROWS);
     let axpy = median_nanos(1, || {
         if axpy_sums.is_full() {
@@ -95,33 +114,38 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, regenerate: (f64, f64)) ->
         black_box(WeightPlanes::from_weights(black_box(&weights)));
     });
     CostModel {
-        row: regenerate.0,
-        column: regenerate.1,
+        row: committed.row,
+        column: committed.column,
         prefix_cell,
         dot_cell: dot,
         reduce,
         grid_factor,
         block: (narrow - factors(1) * grid_factor).max(0.0),
-        integer_factor: integer(2),
-        integer_factor_cubic: integer(3),
+        integer_factor: integer(2, true),
+        integer_factor_cubic: integer(3, true),
+        plain_factor: integer(2, false),
+        plain_factor_cubic: integer(3, false),
+        integer_term: term / cells,
         axpy_cell: axpy / cells,
         bind: bind / (cells / 2.0),
         pair_factor: pair / (cells / 2.0) / round_multiplications(DEGREE) as f64,
         table_byte: touch / TOUCHED_BYTES as f64,
         weight: weight / cells + bind / (cells / 2.0),
+        worker_gain,
     }
 }
 
-/// Nanoseconds of one thread for regenerating a row, and for each of its columns, of `oracle`:
-/// sweeps without columns, and with all that `set` has.
+/// `costs` with what regenerating a row, and each of its columns, of `oracle` takes on one thread:
+/// by sweeps without columns, and with all that `set` has.
 ///
 /// # Errors
 /// What the oracle says.
-pub fn regeneration_nanos<O: PolynomialOracle>(
+pub fn calibrate_regeneration<O: PolynomialOracle>(
     oracle: &O,
     set: ColumnSet,
-    threads: usize,
-) -> Result<(f64, f64), OracleError> {
+    costs: CostModel,
+) -> Result<CostModel, OracleError> {
+    let speed = costs.speed(oracle.workers());
     let rows = 2f64.powi(oracle.num_vars() as i32);
     let sweep = |set: ColumnSet| {
         let start = Instant::now();
@@ -135,14 +159,34 @@ pub fn regeneration_nanos<O: PolynomialOracle>(
         while runs.len() < RUNS && (runs.is_empty() || spent < SWEEPING_MAX) {
             let took = sweep(set)?;
             spent += took;
-            runs.push(took.as_nanos() as f64 * threads as f64 / rows);
+            runs.push(took.as_nanos() as f64 * speed / rows);
         }
         runs.sort_by(f64::total_cmp);
         Ok::<_, OracleError>(runs[runs.len() / 2])
     };
     let (all, none) = (median(set)?, median(ColumnSet::EMPTY)?);
     let column = (all - none).max(0.0) / set.count().max(1) as f64;
-    Ok((none, column))
+    Ok(CostModel {
+        row: none,
+        column,
+        ..costs
+    })
+}
+
+/// What each worker after the first adds to the speed of one: `share` done by one thread, and once by
+/// each of `workers`.
+fn worker_gain(workers: usize, share: impl Fn() + Sync) -> f64 {
+    let alone = median_nanos(1, &share);
+    let together = median_nanos(1, || {
+        std::thread::scope(|scope| {
+            (1..workers).for_each(|_| {
+                scope.spawn(&share);
+            });
+            share();
+        });
+    });
+    let speed = workers as f64 * alone / together.max(1.0);
+    ((speed - 1.0) / (workers - 1) as f64).clamp(0.0, 1.0)
 }
 
 /// The median over [`RUNS`] of the nanoseconds of one `work`, timed `repeat` at a time.

@@ -5,7 +5,7 @@
 
 use tracelane_kernels::WeightField;
 
-/// Nanoseconds on one thread.
+/// Nanoseconds on one thread, and what more threads are worth.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CostModel {
     /// Regenerating a row, without what its columns cost.
@@ -26,6 +26,12 @@ pub struct CostModel {
     pub integer_factor: f64,
     /// The same in a product of three columns, which takes twice the pieces.
     pub integer_factor_cubic: f64,
+    /// `integer_factor` where rows are not weighted: nothing is multiplied with limbs.
+    pub plain_factor: f64,
+    /// `integer_factor_cubic` where rows are not weighted.
+    pub plain_factor_cubic: f64,
+    /// One column of a factor that is a linear form, over the integers.
+    pub integer_term: f64,
     /// Adding one cell to weighted sums a row.
     pub axpy_cell: f64,
     /// Binding one pair of field elements.
@@ -36,6 +42,8 @@ pub struct CostModel {
     pub table_byte: f64,
     /// One entry of a table of weights.
     pub weight: f64,
+    /// What each worker after the first adds to the speed of a sweep, 0 to 1.
+    pub worker_gain: f64,
 }
 
 impl CostModel {
@@ -43,6 +51,22 @@ impl CostModel {
     #[must_use]
     pub fn committed<F: WeightField>() -> Self {
         if F::COORDS == 1 { BN254 } else { GOLDILOCKS2 }
+    }
+
+    /// How much faster than one worker `workers` of them sweep.
+    #[must_use]
+    pub fn speed(&self, workers: usize) -> f64 {
+        1.0 + (workers.max(1) - 1) as f64 * self.worker_gain
+    }
+
+    /// One factor of a product of `degree` integers on one grid point.
+    pub(super) const fn integer(&self, degree: usize, weighted: bool) -> f64 {
+        match (degree, weighted) {
+            (2, true) => self.integer_factor,
+            (2, false) => self.plain_factor,
+            (_, true) => self.integer_factor_cubic,
+            (_, false) => self.plain_factor_cubic,
+        }
     }
 }
 
@@ -55,18 +79,22 @@ pub(super) const fn round_multiplications(degree: usize) -> usize {
 const BN254: CostModel = CostModel {
     row: 1.6,
     column: 0.14,
-    prefix_cell: 0.36,
+    prefix_cell: 0.42,
     dot_cell: 0.44,
-    reduce: 33.0,
+    reduce: 7.4,
     grid_factor: 8.2,
     block: 31.0,
     integer_factor: 0.97,
     integer_factor_cubic: 2.18,
+    plain_factor: 0.3,
+    plain_factor_cubic: 1.24,
+    integer_term: 0.2,
     axpy_cell: 0.76,
     bind: 14.1,
     pair_factor: 11.4,
     table_byte: 0.37,
     weight: 17.0,
+    worker_gain: 0.9,
 };
 
 const GOLDILOCKS2: CostModel = CostModel {
@@ -79,9 +107,13 @@ const GOLDILOCKS2: CostModel = CostModel {
     block: 36.0,
     integer_factor: 0.7,
     integer_factor_cubic: 1.7,
+    plain_factor: 0.3,
+    plain_factor_cubic: 1.2,
+    integer_term: 0.2,
     axpy_cell: 0.29,
     bind: 10.2,
     pair_factor: 8.1,
     table_byte: 0.37,
     weight: 11.3,
+    worker_gain: 0.9,
 };

@@ -10,10 +10,12 @@ use super::block::{BatchPlan, Place, Plan};
 use super::conversation;
 use super::cost::CostModel;
 use super::encoding::EncodedBatch;
+use super::forecast::ScheduleInputs;
 use super::next::{NextRounds, NextWeights};
+use super::order::BindingOrder;
 use super::proof::{Proof, PublicInstance};
 use super::round_poly::digit_weights;
-use super::schedule::{Schedule, ScheduleInputs, WINDOW_MAX};
+use super::schedule::{BudgetError, Schedule, WINDOW_MAX};
 use super::statement::{Batch, FACTOR_COUNT_MAX, Statement, StatementError};
 use super::tables::{Before, Tables};
 use super::window::sweep_window;
@@ -32,6 +34,9 @@ pub enum ProveError {
     /// The oracle could not answer.
     #[error(transparent)]
     Oracle(#[from] OracleError),
+    /// The memory budget is not enough.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The columns do not sum to what was claimed.
     #[error("the columns do not sum to the claimed value; claim the right sum or leave it out")]
     ClaimedSum,
@@ -165,8 +170,9 @@ impl<F: WeightField> SumCheckProver<F> {
         self
     }
 
-    /// The same, with at most `bytes` of tables, weights and sums, where the cheapest schedule that
-    /// keeps to them is chosen. They are about the square root of the rows unless given.
+    /// The same, with at most `bytes` of tables, weights, sums and chunks: the cheapest schedule that
+    /// keeps to them is chosen, and there is no proof if none does. Unless given they follow the
+    /// square root of the rows, see [`ScheduleInputs::budget_bytes`].
     #[must_use]
     pub fn with_memory_bytes(mut self, bytes: u64) -> Self {
         self.memory_bytes = Some(bytes);
@@ -243,10 +249,8 @@ impl<F: WeightField> SumCheckProver<F> {
         oracle: &O,
         claimed_sums: Option<&[F]>,
     ) -> Result<Proof<F>, ProveError> {
-        self.check(oracle)?;
+        let schedule = self.schedule_for(oracle)?;
         let plan = BatchPlan::new(&self.batch);
-        let schedule = self.chosen_schedule(oracle);
-        self.check_schedule(&schedule, &plan)?;
         let names = oracle.column_names();
         let point = self.point.as_deref();
         let tau = conversation::open(transcript, &self.instance, &self.batch, names, point);
@@ -348,20 +352,16 @@ impl<F: WeightField> SumCheckProver<F> {
     /// The schedule that [`prove`](SumCheckProver::prove) will use on `oracle`.
     ///
     /// # Errors
-    /// What [`prove`](SumCheckProver::prove) would say of the batch, the sizes or the schedule.
+    /// What [`prove`](SumCheckProver::prove) would say of the batch, the sizes, the schedule or the memory
+    /// budget.
     pub fn schedule_for<O: PolynomialOracle>(&self, oracle: &O) -> Result<Schedule, ProveError> {
         self.check(oracle)?;
-        let schedule = self.chosen_schedule(oracle);
-        self.check_schedule(&schedule, &BatchPlan::new(&self.batch))?;
-        Ok(schedule)
-    }
-
-    /// The given schedule, or the cheapest one; of a checked batch.
-    fn chosen_schedule<O: PolynomialOracle>(&self, oracle: &O) -> Schedule {
-        self.schedule.clone().unwrap_or_else(|| {
-            let inputs = self.schedule_inputs(oracle.chunk_rows().get(), 1);
-            Schedule::new(&inputs, &self.costs)
-        })
+        let inputs = self.schedule_inputs(oracle.chunk_rows().get(), oracle.workers());
+        let Some(given) = &self.schedule else {
+            return Ok(Schedule::new(&inputs, &self.costs)?);
+        };
+        self.check_schedule(given, &BatchPlan::new(&self.batch))?;
+        Ok(given.clone().within(&inputs)?)
     }
 
     /// What schedules and predictions are made from, for sweeps by `workers` workers over chunks of
@@ -478,7 +478,8 @@ impl<'a, F: WeightField, T: Transcript> Rounds<'a, F, T> {
     /// One round: message out, challenge in. `digits` are those of the statements on grids.
     fn round(&mut self, digits: &[Vec<F>]) -> Result<F, ProveError> {
         let next_digits: Vec<[F; 3]> = self.nexts.iter().map(NextRounds::digits).collect();
-        let tau = self.tau.as_ref().map(|tau| tau[self.point.len()]);
+        let variable = BindingOrder::default().variable(self.point.len());
+        let tau = self.tau.as_ref().map(|tau| tau[variable]);
         let eq = |x: F| tau.map_or(F::ONE, |t| t * x + (F::ONE - t) * (F::ONE - x));
         let value = |place: &Place, x: F| match *place {
             Place::Grid(index) => {

@@ -180,13 +180,8 @@ impl<'a, F: WeightField> StatementSums<'a, F> {
         }
         for ((_, factors), open) in self.plan.products.iter().zip(&mut self.open) {
             for (factor, form) in factors.iter().zip(&mut self.forms) {
-                if let Factor::Form(constant, terms) = factor {
-                    let form = &mut form[..2 * pairs];
-                    form.fill(*constant);
-                    for (slot, coefficient) in terms {
-                        let values = form.iter_mut().zip(&columns[*slot][rows.clone()]);
-                        values.for_each(|(sum, value)| *sum += *coefficient * value);
-                    }
+                if let Factor::Form(terms) = factor {
+                    terms.fill(&mut form[..2 * pairs], |slot| &columns[slot][rows.clone()]);
                 }
             }
             let mut tables: [&[F]; FACTOR_COUNT_MAX] = [&[]; FACTOR_COUNT_MAX];

@@ -8,6 +8,7 @@
 use tracelane_kernels::{Kernels, WeightField};
 
 use super::conversation;
+use super::order::BindingOrder;
 use super::proof::{Proof, PublicInstance};
 use super::statement::{Batch, LinearForm, RowWeight, Statement, StatementError};
 use crate::limits::VARIABLE_COUNT_MAX;
@@ -282,6 +283,7 @@ pub fn verify_in<F: WeightField, T: Transcript>(
     conversation::close(transcript, &proof.openings);
     let names = columns.iter().map(|id| column_names[id.index()].to_owned());
     let names = names.collect();
+    let point = BindingOrder::default().point(&point);
     let openings = proof.openings.iter().copied();
     let claims: Vec<(ColumnId, F)> = columns.into_iter().zip(openings).collect();
     let weight = |statement: &Statement| match (statement.weight, &tau) {

@@ -6,8 +6,8 @@
 //! Sums of columns one row later ride along in the first sweep.
 
 use tracelane_kernels::{
-    GROUP_ROWS, Kernels, MAX_GRID_COLUMNS, MAX_WINDOW, WeightField, WeightPlanes, WindowGrid,
-    grid_points, value_bits,
+    GROUP_ROWS, GridColumn, Kernels, MAX_GRID_COLUMNS, ValueRange, WeightField, WeightPlanes,
+    WindowGrid, grid_fits, grid_points,
 };
 
 use super::block::{BatchPlan, BlockSums, Factor, Plan};
@@ -15,7 +15,7 @@ use super::next::{NextRounds, NextSums, NextWeights};
 use crate::mle::SplitEq;
 use crate::oracle::fold::PrefixFold;
 use crate::oracle::{OracleError, PolynomialOracle};
-use crate::trace::columns::ColumnId;
+use crate::trace::columns::{ColumnId, ColumnSet};
 use crate::trace::view::ChunkView;
 
 /// log2 of the blocks between two reductions of unreduced sums, at least: reducing (d + 1)^w sums
@@ -51,9 +51,12 @@ pub fn sweep_window<F: WeightField, O: PolynomialOracle>(
         .iter()
         .filter(|one| !takes_integers(one))
         .collect();
-    let weights = BlockWeights::new(tau.filter(|_| !integers.is_empty()), rows, window);
-    let tau = tau.filter(|_| !folded.is_empty());
-    let fold = Fold::new(kernels, plan, bound, window, tau, rows);
+    let any_eq = |plans: &[&Plan<F>]| plans.iter().any(|one| one.eq);
+    let weights = BlockWeights::new(tau.filter(|_| any_eq(&integers)), rows, window);
+    let tau = tau.filter(|_| any_eq(&folded));
+    let columns = folded.iter().map(|one| one.columns);
+    let columns = columns.fold(ColumnSet::EMPTY, ColumnSet::union);
+    let fold = Fold::new(kernels, plan, columns, bound, window, tau, rows);
     let set = match next {
         Some(_) => plan.swept.union(plan.next_columns),
         None => plan.swept,
@@ -61,7 +64,7 @@ pub fn sweep_window<F: WeightField, O: PolynomialOracle>(
     let identity = || Sums {
         integers: integers
             .iter()
-            .map(|one| IntegerSums::new(one, window))
+            .map(|one| IntegerSums::new(one, window, rows))
             .collect(),
         folded: (!folded.is_empty()).then(|| FoldedSums::new(&fold, kernels, &folded)),
         nexts: match next {
@@ -150,13 +153,14 @@ impl<F: WeightField> Fold<F> {
     fn new(
         kernels: Kernels<F>,
         plan: &BatchPlan<F>,
+        columns: ColumnSet,
         bound: &[F],
         window: usize,
         tau: Option<&[F]>,
         chunk_rows: usize,
     ) -> Self {
         let prefix = PrefixFold::new(kernels, bound);
-        let columns: Vec<ColumnId> = plan.swept.iter().collect();
+        let columns: Vec<ColumnId> = columns.iter().collect();
         let place = |id| {
             columns
                 .iter()
@@ -233,72 +237,83 @@ impl<'a, F: WeightField> FoldedSums<'a, F> {
     }
 }
 
-/// Whether the integer grids take this statement: plain columns and ones, sums that fit, and chunks that hold
-/// whole groups of blocks.
+/// Whether the integer grids take this statement: sums that fit whatever the columns hold, and chunks
+/// that hold whole groups of blocks. Products of four columns never fit.
 pub fn integers_fit<F: WeightField>(plan: &Plan<F>, window: usize, chunk_rows: usize) -> bool {
-    let plain = || {
-        let mut factors = plan.products.iter().flat_map(|(_, factors)| factors);
-        factors.all(|factor| !matches!(factor, Factor::Form(..)))
+    let fits = |(_, factors): &(F, Vec<Factor<F>>)| {
+        let (ranges, count) = ranges(factors);
+        count == factors.len() && grid_fits(window, plan.degree, &ranges[..count])
     };
-    (2..=MAX_GRID_COLUMNS).contains(&plan.degree)
-        && window <= MAX_WINDOW
-        && plan.degree as u32 * value_bits(window, plan.degree) <= 126
-        && (chunk_rows >> window).is_multiple_of(GROUP_ROWS)
+    (chunk_rows >> window).is_multiple_of(GROUP_ROWS)
         && chunk_rows >> window > 0
-        && plain()
+        && plan.products.iter().all(fits)
 }
 
-/// Weights of a chunk's blocks, for statements with eq and without.
+/// Where the values of each factor lie, and how many of them a grid takes.
+fn ranges<F: WeightField>(factors: &[Factor<F>]) -> ([ValueRange; MAX_GRID_COLUMNS], usize) {
+    let mut ranges = [ValueRange::WORD; MAX_GRID_COLUMNS];
+    let pairs = ranges.iter_mut().zip(factors);
+    let count = pairs.map(|(range, factor)| *range = factor.range()).count();
+    (ranges, count)
+}
+
+/// Weights of a chunk's blocks, for statements with eq, and the column 1.
 struct BlockWeights<F: WeightField> {
     /// A chunk of the constant 1, which is an integer column like any other.
     one_rows: Vec<u32>,
     blocks: usize,
     eq: Option<(SplitEq<F>, WeightPlanes<F>)>,
-    ones: (SplitEq<F>, WeightPlanes<F>),
 }
 
 impl<F: WeightField> BlockWeights<F> {
     fn new(tau: Option<&[F]>, chunk_rows: usize, window: usize) -> Self {
         let blocks = chunk_rows >> window;
-        let with_planes = |eq: SplitEq<F>| {
-            let planes = WeightPlanes::from_weights(&eq.inner);
-            (eq, planes)
-        };
         // A run of inner weights covers whole chunks.
         let inner_log2 = INNER_LOG2_MIN.max(blocks.max(1).ilog2() as usize);
-        let ones = SplitEq {
-            inner: vec![F::ONE; blocks],
-            outer: vec![F::ONE],
+        let with_planes = |tau: &[F]| {
+            let eq = SplitEq::new(tau, inner_log2);
+            let planes = WeightPlanes::from_weights(&eq.inner);
+            (eq, planes)
         };
         Self {
             one_rows: vec![1; chunk_rows],
             blocks,
-            eq: tau.map(|tau| with_planes(SplitEq::new(tau, inner_log2))),
-            ones: with_planes(ones),
+            eq: tau.map(with_planes),
         }
     }
 
-    fn of(&self, plan: &Plan<F>) -> &(SplitEq<F>, WeightPlanes<F>) {
-        match &self.eq {
-            Some(eq) if plan.eq => eq,
-            _ => &self.ones,
-        }
+    /// The weights of `plan`'s blocks; none if each weighs 1.
+    fn of(&self, plan: &Plan<F>) -> Option<&(SplitEq<F>, WeightPlanes<F>)> {
+        self.eq.as_ref().filter(|_| plan.eq)
     }
 }
 
 /// One worker's integer grids of a statement, one a product.
 struct IntegerSums<F: WeightField> {
     grids: Vec<WindowGrid<F>>,
+    /// A chunk's values of the factors that are more than a column, a place a factor.
+    forms: [Vec<i64>; MAX_GRID_COLUMNS],
     /// Outer eq index the grids belong to.
     outer: usize,
     totals: Vec<F>,
 }
 
 impl<F: WeightField> IntegerSums<F> {
-    fn new(plan: &Plan<F>, window: usize) -> Self {
-        let grid = WindowGrid::new(window, plan.degree, plan.degree);
+    fn new(plan: &Plan<F>, window: usize, chunk_rows: usize) -> Self {
+        let grid = |(_, factors): &(F, Vec<Factor<F>>)| {
+            let (ranges, count) = ranges(factors);
+            WindowGrid::for_ranges(window, plan.degree, &ranges[..count], plan.eq)
+        };
+        let form = |place: usize| {
+            let mut factors = plan.products.iter().map(|(_, factors)| factors.get(place));
+            match factors.any(|factor| matches!(factor, Some(Factor::Form(_)))) {
+                true => vec![0; chunk_rows],
+                false => Vec::new(),
+            }
+        };
         Self {
-            grids: vec![grid; plan.products.len()],
+            grids: plan.products.iter().map(grid).collect(),
+            forms: std::array::from_fn(form),
             outer: 0,
             totals: vec![F::ZERO; grid_points(window, plan.degree)],
         }
@@ -313,28 +328,44 @@ impl<F: WeightField> IntegerSums<F> {
         window: usize,
         view: &ChunkView<'_>,
     ) {
-        let (eq, planes) = weights.of(plan);
-        let block = view.first_row() as usize >> window;
-        let outer = block / eq.inner.len() % eq.outer.len();
+        let planes = weights.of(plan).map(|(eq, planes)| {
+            let block = view.first_row() as usize >> window;
+            (
+                block / eq.inner.len(),
+                planes.rows(block % eq.inner.len(), weights.blocks),
+            )
+        });
+        let outer = planes.map_or(0, |(outer, _)| outer);
         if outer != self.outer {
             self.flush(plan, weights);
             self.outer = outer;
         }
-        let planes = planes.rows(block % eq.inner.len(), weights.blocks);
         for (grid, (_, factors)) in self.grids.iter_mut().zip(&plan.products) {
-            let mut values: [&[u32]; MAX_GRID_COLUMNS] = [&[]; MAX_GRID_COLUMNS];
-            for (value, factor) in values.iter_mut().zip(factors) {
+            for (factor, form) in factors.iter().zip(&mut self.forms) {
+                if let Factor::Form(terms) = factor {
+                    terms.fill_integers(form, |slot| view.column(columns[slot]));
+                }
+            }
+            let mut values = [GridColumn::Words(&[]); MAX_GRID_COLUMNS];
+            for ((value, factor), form) in values.iter_mut().zip(factors).zip(&self.forms) {
                 *value = match factor {
-                    Factor::Slot(slot) => view.column(columns[*slot]),
-                    _ => &weights.one_rows,
+                    Factor::Slot(slot) => GridColumn::Words(view.column(columns[*slot])),
+                    Factor::Form(_) => GridColumn::Signed(form),
+                    Factor::One => GridColumn::Words(&weights.one_rows),
                 };
             }
-            kernels.grid_accumulate(grid, planes, &values[..factors.len()]);
+            let values = &values[..factors.len()];
+            match planes {
+                Some((_, planes)) => kernels.grid_accumulate(grid, planes, values),
+                None => kernels.grid_add(grid, values),
+            }
         }
     }
 
     fn flush(&mut self, plan: &Plan<F>, weights: &BlockWeights<F>) {
-        let weight = weights.of(plan).0.outer[self.outer];
+        let weight = weights
+            .of(plan)
+            .map_or(F::ONE, |(eq, _)| eq.outer[self.outer]);
         for (grid, (coefficient, _)) in self.grids.iter_mut().zip(&plan.products) {
             grid.drain_into(*coefficient * weight, &mut self.totals);
         }

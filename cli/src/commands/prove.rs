@@ -1,5 +1,5 @@
-//! `prove`: runs a program, keeps checkpoints, proves a sum-check over regenerated columns, and
-//! verifies what it proved.
+//! `prove`: runs a program, keeps checkpoints, says what it plans, proves a sum-check over regenerated
+//! columns, and verifies what it proved.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tracelane::checkpoint::{CheckpointFile, CheckpointSource, CheckpointWriter};
 use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::Run;
-use tracelane::sumcheck::{Proof, PublicInstance, verify};
+use tracelane::sumcheck::{Batch, PublicInstance, verify};
 use tracelane::trace::columns::Column;
 use tracelane::vm::RunResult;
 use tracelane_kernels::Kernels;
@@ -17,7 +17,7 @@ use crate::args::ProveOptions;
 use crate::failure::Failure;
 use crate::guest::{Guest, check_exit_code, save_output};
 use crate::phase::{Phases, memory_bytes};
-use crate::planning::{self, Plan, Size, batch, describe};
+use crate::planning::{self, Plan, Size, batch};
 use crate::progress::Progress;
 use crate::proving::{Field, instance, kernels, num_vars, pool, replay};
 use crate::terminal::Terminal;
@@ -26,6 +26,7 @@ use crate::{files, format};
 /// `tracelane prove`.
 pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let from = &options.guest;
+    let batch = batch(&options.claims)?;
     let pool = pool(&options.replay)?;
     let kernels = kernels(&options.kernels)?;
     let mut phases = Phases::default();
@@ -33,7 +34,14 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         Guest::read(&from.elf, from.input.as_deref(), &from.limits)
     })?;
     if let Some(cycles) = options.schedule.cycles {
-        return plan_for(options, &guest, kernels, pool.current_num_threads(), cycles);
+        return plan_for(
+            options,
+            batch,
+            &guest,
+            kernels,
+            pool.current_num_threads(),
+            cycles,
+        );
     }
     let (result, file) = phases.time("execute", || execute(options, &guest))?;
     save_output(from.output.as_deref(), &result)?;
@@ -49,18 +57,17 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         chunk_rows: oracle.chunk_rows().get(),
         workers: pool.current_num_threads(),
         oracle: Some(&oracle),
+        guest_bytes: Some(result.backed_pages * PAGE_BYTES as u64),
     };
-    let batch = batch(&options.claims);
+    let statement = batch.describe(Column::NAMES);
     let plan = planning::plan(&options.schedule, batch.clone(), kernels, &size)?;
     if options.schedule.plan {
         drop(progress);
-        return print_plan(options, &plan, &instance);
+        return print_plan(options, &plan, &statement, &instance);
     }
-    let guest_bytes = result.backed_pages * PAGE_BYTES as u64;
-    let expected_peak = memory_bytes("VmRSS:").map(|resident| {
-        let workers = pool.current_num_threads() as u64;
-        resident + workers * guest_bytes + plan.prediction.bytes
-    });
+    if !options.json {
+        print_plan(options, &plan, &statement, &instance)?;
+    }
     let before = (oracle.replay_duration(), oracle.sweeps());
     let proof = phases.time("prove", || plan.prover.prove_actual(&oracle))?;
     let regenerate = oracle.replay_duration() - before.0;
@@ -85,11 +92,11 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         guest: &guest,
         result: &result,
         file: &file,
-        proof: &proof,
+        instance: &instance,
+        statement,
         proof_bytes: bytes.len(),
         threads: pool.current_num_threads(),
         plan: &plan,
-        expected_peak,
         sweeps,
         witness_share: share(witness, phases.of("execute") + phases.of("prove")),
         regenerate,
@@ -105,6 +112,7 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
 /// `--plan --cycles N`: nothing is executed.
 fn plan_for(
     options: &ProveOptions,
+    batch: Batch,
     guest: &Guest<'_>,
     kernels: Kernels<Field>,
     workers: usize,
@@ -124,17 +132,19 @@ fn plan_for(
         chunk_rows: (options.replay.chunk_rows as usize).min(1 << num_vars),
         workers,
         oracle: None,
+        guest_bytes: None,
     };
-    let plan = planning::plan(&options.schedule, batch(&options.claims), kernels, &size)?;
-    print_plan(options, &plan, &instance)
+    let statement = batch.describe(Column::NAMES);
+    let plan = planning::plan(&options.schedule, batch, kernels, &size)?;
+    print_plan(options, &plan, &statement, &instance)
 }
 
 fn print_plan(
     options: &ProveOptions,
     plan: &Plan,
+    statement: &str,
     instance: &PublicInstance,
 ) -> Result<(), Failure> {
-    let statement = batch(&options.claims).describe(Column::NAMES);
     if options.json {
         return format::print_json(&json!({
             "schema": "tracelane.plan",
@@ -143,12 +153,14 @@ fn print_plan(
             "num_vars": instance.num_vars,
             "statement": statement,
             "plan": plan.to_json(),
+            "predicted_peak_memory_bytes": plan.peak_bytes(),
+            "memory": plan.memory_json(),
         }));
     }
     let mut fields = vec![
         ("cycles", format::count(instance.cycles)),
         ("rows", format!("2^{} with padding", instance.num_vars)),
-        ("statement", statement),
+        ("statement", statement.to_owned()),
     ];
     fields.extend(plan.fields());
     format::print_fields(&fields)
@@ -183,12 +195,11 @@ struct Summary<'a> {
     guest: &'a Guest<'a>,
     result: &'a RunResult,
     file: &'a CheckpointFile,
-    proof: &'a Proof<Field>,
+    instance: &'a PublicInstance,
+    statement: String,
     proof_bytes: usize,
     threads: usize,
     plan: &'a Plan,
-    /// Peak memory as predicted before the first sweep.
-    expected_peak: Option<u64>,
     sweeps: u64,
     /// Percent of the time of `execute` and `prove` that went into executing and regenerating.
     witness_share: f64,
@@ -198,39 +209,26 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn statement(&self) -> String {
-        batch(&self.options.claims).describe(Column::NAMES)
-    }
-
+    /// What there is to say behind the plan.
     fn fields(&self) -> Vec<(&'static str, String)> {
-        let num_vars = self.proof.instance.num_vars;
         let mut fields = vec![
             ("exit code", self.result.exit_code.to_string()),
-            ("cycles", format::count(self.result.cycles)),
-            ("rows", format!("2^{num_vars} with padding")),
             (
                 "output",
                 format::count(self.result.output.len() as u64) + " bytes",
             ),
             ("checkpoints", format::count(self.file.count() as u64)),
             ("checkpoint bytes", format::bytes(self.file.file_bytes())),
-            ("statement", self.statement()),
-            ("schedule", describe(&self.plan.prediction.schedule)),
-            ("sweeps", self.sweeps.to_string()),
+            ("sweeps done", self.sweeps.to_string()),
             ("proof", format::count(self.proof_bytes as u64) + " bytes"),
         ];
         for (name, duration) in self.phases.iter() {
             fields.push((name, format::seconds(*duration)));
         }
-        let predicted = self.plan.prediction.seconds;
-        fields.push(("predicted prove", format!("{predicted:.4} s")));
         fields.push(("total", format::seconds(self.phases.total())));
         fields.push(("witness share", format!("{:.1} %", self.witness_share)));
         if let Some(peak) = memory_bytes("VmHWM:") {
             fields.push(("peak memory", format::bytes(peak)));
-        }
-        if let Some(peak) = self.expected_peak {
-            fields.push(("predicted peak", format::bytes(peak)));
         }
         fields.push(("threads", self.threads.to_string()));
         fields.push(("verdict", "proof accepted".to_owned()));
@@ -238,7 +236,7 @@ impl Summary<'_> {
     }
 
     fn report(&self) -> Value {
-        let instance = &self.proof.instance;
+        let instance = self.instance;
         json!({
             "schema": "tracelane.prove",
             "schema_version": 1,
@@ -253,7 +251,7 @@ impl Summary<'_> {
             "interval": self.options.interval,
             "checkpoints": self.file.count(),
             "checkpoint_bytes": self.file.file_bytes(),
-            "statement": self.statement(),
+            "statement": self.statement,
             "sweeps": self.sweeps,
             "proof_bytes": self.proof_bytes,
             "phases": self.phases.to_json(),
@@ -261,7 +259,8 @@ impl Summary<'_> {
             "witness_share_percent": self.witness_share,
             "plan": self.plan.to_json(),
             "peak_memory_bytes": memory_bytes("VmHWM:"),
-            "predicted_peak_memory_bytes": self.expected_peak,
+            "predicted_peak_memory_bytes": self.plan.peak_bytes(),
+            "memory": self.plan.memory_json(),
             "threads": self.threads,
         })
     }

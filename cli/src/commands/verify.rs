@@ -27,7 +27,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         |why: String| Failure::Rejected(format!("{}: rejected: {why}", options.proof.display()));
     let bytes = files::read(&options.proof)?;
     let proof = Proof::<Field>::from_bytes(&bytes).map_err(|error| rejected(error.to_string()))?;
-    let batch = batch(&options.claims);
+    let batch = batch(&options.claims)?;
     check_statement(&proof, &batch).map_err(rejected)?;
     // A longer run contradicts the proof: no need to follow it.
     let max_cycles = options.limits.max_cycles.min(proof.instance.cycles);
