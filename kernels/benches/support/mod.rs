@@ -8,8 +8,8 @@ use std::hint::black_box;
 
 use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
 use tracelane_kernels::{
-    AxpySums, Combine, EqFactors, Kernels, Signs, SubWord, Tier, WeightField, WeightPlanes,
-    WindowGrid, eq_planes, eq_table,
+    AxpySums, Combine, EqFactors, GROUP_ROWS, GridColumn, Kernels, Signs, SubWord, Tier,
+    ValueRange, WeightField, WeightPlanes, WindowGrid, eq_planes, eq_table,
 };
 
 /// What the operands of a case are cut to.
@@ -68,6 +68,7 @@ pub fn field_cases<F: WeightField>(tier: Tier, size: Size) -> Vec<Case> {
     let rng = &mut StdRng::seed_from_u64(1);
     let mut cases = dots(kernels, size, rng);
     cases.extend(prefixes(kernels, size, rng));
+    cases.extend(top_bits_folded(kernels, size, rng));
     cases.extend(grids(kernels, size, rng));
     cases.extend(tables(kernels, size, rng));
     cases
@@ -159,6 +160,40 @@ fn prefixes<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -
         .collect()
 }
 
+/// What `prefix_dot` does for the low bits, for the top ones inside a chunk: equal lengths of it,
+/// weighted and added up. PERF.md row S-9 compares the two.
+fn top_bits_folded<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
+    let rows = 1 << size.rows_log2;
+    [3, 5, 7]
+        .into_iter()
+        .map(|log2| {
+            let columns: Vec<Vec<u32>> = (0..size.column_count)
+                .map(|_| column(rows, rng, |x| x))
+                .collect();
+            let weights = eq_table(&elements::<F>(log2, rng));
+            let mut sums = AxpySums::<F>::new(rows >> log2);
+            let mut out = vec![F::ZERO; rows >> log2];
+            case(
+                format!("top bits folded, i = {log2}"),
+                rows * size.column_count,
+                move || {
+                    for column in &columns {
+                        out.fill(F::ZERO);
+                        for (weight, part) in weights.iter().zip(column.chunks_exact(out.len())) {
+                            if sums.is_full() {
+                                kernels.axpy_flush(&mut sums, &mut out);
+                            }
+                            kernels.axpy(&mut sums, *weight, black_box(part));
+                        }
+                        kernels.axpy_flush(&mut sums, &mut out);
+                        black_box(&mut out);
+                    }
+                },
+            )
+        })
+        .collect()
+}
+
 fn grids<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Vec<Case> {
     let rows = 1 << size.rows_log2;
     let mut cases: Vec<Case> = (4..=6)
@@ -170,12 +205,22 @@ fn grids<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> V
                 format!("grid_accumulate, w = {window}, rows"),
                 rows,
                 move || {
-                    let columns = black_box([&columns[0][..], &columns[1]]);
-                    kernels.grid_accumulate(&mut grid, planes.view(), &columns);
+                    let columns = [0, 1].map(|one| GridColumn::Words(&columns[one]));
+                    kernels.grid_accumulate(&mut grid, planes.view(), black_box(&columns));
                 },
             )
         })
         .collect();
+    let whole_groups = |window: &usize| (rows >> window).is_multiple_of(GROUP_ROWS);
+    cases.extend((4..=6).filter(whole_groups).map(|window| {
+        let columns = [(); 2].map(|()| column(rows, rng, |x| x));
+        let ranges = [ValueRange::WORD; 2];
+        let mut grid = WindowGrid::<F>::for_ranges(window, 2, &ranges, false);
+        case(format!("grid_add, w = {window}, rows"), rows, move || {
+            let columns = [0, 1].map(|one| GridColumn::Words(&columns[one]));
+            kernels.grid_add(&mut grid, black_box(&columns));
+        })
+    }));
     let tables = [(); 2].map(|()| elements::<F>(16, rng));
     let weight: F = elements(1, rng)[0];
     let point_count = tracelane_kernels::grid_points(4, 2);
