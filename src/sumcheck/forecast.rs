@@ -330,7 +330,7 @@ impl ScheduleInputs {
         let weights = self.weight_bytes() << bound;
         let mut bytes = weights + self.eq_bytes(bound, window) + self.accumulators() * sums;
         if self.nexts > 0 {
-            bytes += (2 * element << streamed) + (2 * element << (self.num_vars - streamed));
+            bytes += ((2 * element) << streamed) + ((2 * element) << (self.num_vars - streamed));
             let row = match bound {
                 0 => self.accumulators() * 2 * (8 * self.limb_count + element),
                 _ => 4 * element,
@@ -366,11 +366,12 @@ impl ScheduleInputs {
         let scratch = self.accumulators() * values * self.opened as u64 * element;
         let left = self.num_vars - streamed;
         let mut bytes = (self.weight_bytes() << streamed) + self.table_bytes(streamed) + scratch;
-        bytes += 2 * element << left.div_ceil(2);
+        bytes += (2 * element) << left.div_ceil(2);
         if self.nexts > 0 {
             // The weights' two tables a side, and what each statement keeps of its rounds.
             let nexts = self.nexts as u64;
-            bytes += ((2 + 4 * nexts) * element << streamed) + ((2 + 2 * nexts) * element << left);
+            bytes += ((2 + 4 * nexts) * element) << streamed;
+            bytes += ((2 + 2 * nexts) * element) << left;
         }
         self.chunk_bytes() + bytes
     }
