@@ -11,10 +11,10 @@ use guests::Guest;
 use tracelane::Program;
 use tracelane::checkpoint::CheckpointFile;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
-use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass};
+use tracelane::replay::{FastPass, ReplayOptions, Run};
 use tracelane::sumcheck::{Batch, CostModel, Schedule, Statement, SumCheckProver, verify};
 use tracelane::trace::columns::{Column, ColumnSet};
-use tracelane::vm::{DiscardText, MemoryKind};
+use tracelane::vm::MemoryKind;
 use tracelane_kernels::Kernels;
 
 fn recorded(cycles_log2: u32) -> (Program, CheckpointFile) {
@@ -60,7 +60,7 @@ fn a_proof_allocates_what_was_predicted() {
         },
     ];
     for batch in batches {
-        let prover = SumCheckProver::<Fr>::for_batch(num_vars, batch);
+        let prover = SumCheckProver::<Fr>::for_batch(num_vars, batch.clone());
         // The first sweep backs the guest's pages.
         let first = prover.prove_actual(&oracle).expect("an honest prover");
         let inputs = prover.schedule_inputs(oracle.chunk_rows().get(), oracle.workers());
@@ -86,7 +86,8 @@ fn a_proof_allocates_what_was_predicted() {
                 4 * measured.abs_diff(predicted) <= measured,
                 "{measured} bytes measured, {prediction:?}"
             );
-            let pending = verify(&first, &first.instance, oracle.column_names()).expect("a proof");
+            let pending =
+                verify(&first, &first.instance, &batch, oracle.column_names()).expect("a proof");
             let checked = measure(|| {
                 let kernels = Kernels::detect();
                 assert!(pending.check(&oracle, kernels).is_ok(), "an honest proof");

@@ -237,7 +237,7 @@ impl PolynomialOracle for Workers<'_> {
         align_log2: usize,
         identity: impl Fn() -> A + Sync,
         accumulate: impl Fn(&mut A, &ChunkView<'_>) + Sync,
-        combine: impl Fn(A, A) -> A,
+        combine: impl Fn(A, A) -> A + Sync,
     ) -> Result<A, OracleError> {
         self.0.sweep(set, align_log2, identity, accumulate, combine)
     }
@@ -320,7 +320,7 @@ fn forms_of_every_size_give_one_proof() {
                 let prover = SumCheckProver::<Fr>::for_batch(9, batch.clone());
                 let prover = prover.with_schedule(Schedule { windows });
                 let proof = prover.prove_actual(&oracle).expect("an honest prover");
-                let pending = verify(&proof, &proof.instance, oracle.column_names());
+                let pending = verify(&proof, &proof.instance, &batch, oracle.column_names());
                 let checked = pending.and_then(|one| one.check(&oracle, Kernels::detect()));
                 assert!(
                     checked.is_ok(),

@@ -141,6 +141,12 @@ pub fn grid_accumulate<F: Field>(
     }
 }
 
+/// `grid_accumulate` with every weight 1.
+pub fn grid_add<F: Field>(columns: &[&[u32]], window: usize, degree: usize, sums: &mut [F]) {
+    let blocks = columns[0].len() >> window;
+    grid_accumulate(&vec![F::ONE; blocks], columns, window, degree, sums);
+}
+
 /// Folds neighbours; the first half is the result.
 pub fn bind_low<F: Field>(table: &mut [F], r: F) {
     for j in 0..table.len() / 2 {

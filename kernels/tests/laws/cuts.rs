@@ -1,7 +1,9 @@
 //! One call or many over the same rows: the same sums.
 
 use crate::cases::{elements, for_both_fields, rng, tiers, words};
-use tracelane_kernels::{WeightField, WeightPlanes, WindowGrid, grid_points, reference};
+use tracelane_kernels::{
+    GridColumn, WeightField, WeightPlanes, WindowGrid, grid_points, reference,
+};
 
 for_both_fields!(rows_cut_at_any_group, blocks_cut_into_calls);
 
@@ -42,7 +44,7 @@ fn blocks_cut_into_calls<F: WeightField>() {
             for first in (0..block_count).step_by(step) {
                 let count = step.min(block_count - first);
                 let rows = first << window..(first + count) << window;
-                let part = [&a[rows.clone()], &b[rows]];
+                let part = [&a[rows.clone()], &b[rows]].map(GridColumn::Words);
                 kernels.grid_accumulate(&mut grid, planes.rows(first, count), &part);
             }
             let mut out = vec![F::ONE; expected.len()];

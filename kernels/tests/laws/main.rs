@@ -13,4 +13,5 @@ mod cuts;
 mod elements;
 mod matrix;
 mod refusals;
+mod signed;
 mod tiers;

@@ -4,8 +4,8 @@ use crate::cases::{
     COMBINES, Case, Integer, Pattern, SHORT_TILE_ROWS, SIGNS, SUB_WORDS, Tables, for_both_fields,
 };
 use tracelane_kernels::{
-    AxpySums, EqFactors, Kernel, Kernels, PlanesView, WeightField, WeightPlanes, WindowGrid,
-    eq_planes, grid_points, reference, value_bits,
+    AxpySums, EqFactors, GROUP_ROWS, GridColumn, Kernel, Kernels, PlanesView, ValueRange,
+    WeightField, WeightPlanes, WindowGrid, eq_planes, grid_points, reference, value_bits,
 };
 
 for_both_fields!(every_kernel_equals_its_reference, planes_hold_eq);
@@ -68,7 +68,8 @@ fn law<F: WeightField>(kernel: Kernel, tables: &Tables<F>, case: Case) {
         ),
         Kernel::prefix_dot => m.prefixes(),
         Kernel::axpy | Kernel::axpy_flush => m.axpy(),
-        Kernel::grid_accumulate => m.integer_grids(),
+        Kernel::grid_accumulate => m.integer_grids(Matrix::integer_grid),
+        Kernel::grid_add => m.integer_grids(Matrix::added_grid),
         Kernel::field_grid_accumulate | Kernel::flush_reduce => m.field_grids(),
         Kernel::bind_low => m.bind(Kernels::bind_low, reference::bind_low),
         Kernel::bind_high => m.bind(Kernels::bind_high, reference::bind_high),
@@ -211,7 +212,7 @@ impl<F: WeightField> Matrix<'_, F> {
     }
 
     /// `size` blocks: all tails for one product of each kind of pieces, all shapes for a few sizes.
-    fn integer_grids(&self) {
+    fn integer_grids(&self, grid: impl Fn(&Self, usize, usize, usize)) {
         let blocks = self.case.size;
         let [first, second] = self.case.patterns;
         let any_shape = [0, 1, 9].contains(&blocks) && first == second && self.case.offset < 2;
@@ -228,11 +229,35 @@ impl<F: WeightField> Matrix<'_, F> {
                     let small = grid_points(window, degree) <= affordable;
                     let bounded = column_count as u32 * value_bits(window, degree) <= 126;
                     if tails || any_shape && small && bounded {
-                        self.integer_grid(window, degree, column_count);
+                        grid(self, window, degree, column_count);
                     }
                 }
             }
         }
+    }
+
+    /// Of blocks without weights there are whole groups only.
+    fn added_grid(&self, window: usize, degree: usize, column_count: usize) {
+        let blocks = self.case.size / GROUP_ROWS * GROUP_ROWS;
+        let columns: Vec<_> = (0..column_count)
+            .map(|n| self.case.integers(1 + n, blocks << window))
+            .collect();
+        let columns: Vec<&[u32]> = columns.iter().map(|column| &column[..]).collect();
+        let out = self.case.elements::<F>(1, grid_points(window, degree));
+        let ((), expected) = out.changed(|out| {
+            reference::grid_add(&columns, window, degree, out);
+        });
+        self.agree((window, degree, column_count), &expected, |kernels| {
+            let ranges = vec![ValueRange::WORD; column_count];
+            let mut grid = WindowGrid::for_ranges(window, degree, &ranges, false);
+            kernels.grid_add(&mut grid, &words(&columns));
+            let ((), out) = out.changed(|out| {
+                grid.drain_into(F::ONE, out);
+                // Nothing is left.
+                grid.drain_into(F::ONE, out);
+            });
+            out
+        });
     }
 
     fn integer_grid(&self, window: usize, degree: usize, column_count: usize) {
@@ -249,7 +274,7 @@ impl<F: WeightField> Matrix<'_, F> {
         });
         self.agree((window, degree, column_count), &expected, |kernels| {
             let mut grid = WindowGrid::new(window, degree, column_count);
-            kernels.grid_accumulate(&mut grid, planes.view(), &columns);
+            kernels.grid_accumulate(&mut grid, planes.view(), &words(&columns));
             let ((), out) = out.changed(|out| {
                 grid.drain_into(F::ONE, out);
                 // Nothing is left.
@@ -478,4 +503,8 @@ fn planes_hold_eq<F: WeightField>() {
             });
         }
     }
+}
+
+fn words<'a>(columns: &[&'a [u32]]) -> Vec<GridColumn<'a>> {
+    columns.iter().map(|rows| GridColumn::Words(rows)).collect()
 }

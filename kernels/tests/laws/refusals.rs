@@ -2,9 +2,10 @@
 
 use crate::cases::{for_both_fields, full, tiers};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tracelane_kernels::GridColumn::Words;
 use tracelane_kernels::{
-    AxpySums, Combine, EqFactors, Kernel, Kernels, Signs, SubWord, WeightField, WeightPlanes,
-    WindowGrid,
+    AxpySums, Combine, EqFactors, Kernel, Kernels, Signs, SubWord, ValueRange, WeightField,
+    WeightPlanes, WindowGrid,
 };
 
 for_both_fields!(every_kernel_refuses_what_does_not_fit);
@@ -89,16 +90,34 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
         },
         Kernel::grid_accumulate => calls! {
             "another product": k.grid_accumulate(
-                &mut WindowGrid::new(1, 2, 2), planes().view(), &[&[0; 18]]
+                &mut WindowGrid::new(1, 2, 2), planes().view(), &[Words(&[0; 18])]
             );
             "half a block": k.grid_accumulate(
-                &mut WindowGrid::new(1, 2, 1), planes().view(), &[&[0; 17]]
+                &mut WindowGrid::new(1, 2, 1), planes().view(), &[Words(&[0; 17])]
             );
             "a block too many": k.grid_accumulate(
-                &mut WindowGrid::new(1, 2, 1), planes().view(), &[&[0; 20]]
+                &mut WindowGrid::new(1, 2, 1), planes().view(), &[Words(&[0; 20])]
             );
             "a product past 2^126": WindowGrid::<F>::new(6, 4, 3);
             "outputs of another grid": WindowGrid::new(1, 2, 1).drain_into(e, &mut [e; 4]);
+            "a grid without weights": k.grid_accumulate(
+                &mut WindowGrid::for_ranges(1, 2, &[ValueRange::WORD], false),
+                planes().view(),
+                &[Words(&[0; 18])]
+            );
+        },
+        Kernel::grid_add => calls! {
+            "a grid with weights": k.grid_add(&mut WindowGrid::new(1, 2, 1), &[Words(&[0; 16])]);
+            "half a group": k.grid_add(
+                &mut WindowGrid::for_ranges(1, 2, &[ValueRange::WORD], false), &[Words(&[0; 18])]
+            );
+            "half a block": k.grid_add(
+                &mut WindowGrid::for_ranges(1, 2, &[ValueRange::WORD], false), &[Words(&[0; 17])]
+            );
+            "another product": k.grid_add(
+                &mut WindowGrid::for_ranges(1, 2, &[ValueRange::WORD; 2], false),
+                &[Words(&[0; 16])]
+            );
         },
         Kernel::field_grid_accumulate => calls! {
             "no power of two": k.field_grid_accumulate(
