@@ -19,7 +19,7 @@ use rayon::ThreadPoolBuilder;
 use recorded::{Recorded, SMALL};
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{ReplayOptions, Run};
-use tracelane::sumcheck::{Batch, Proof, Schedule, Statement, SumCheckProver, verify};
+use tracelane::sumcheck::{Batch, Proof, ProveError, Schedule, Statement, SumCheckProver, verify};
 use tracelane::trace::columns::Column;
 use tracelane::vm::MemoryKind;
 use tracelane_kernels::{Goldilocks2, Kernels, WeightField};
@@ -172,6 +172,10 @@ fn drawn<F: WeightField>(
         .with_kernels(Kernels::for_tier(tier).unwrap_or_else(Kernels::detect));
     if let Some(schedule) = schedule {
         prover = prover.with_schedule(schedule);
+    }
+    // A budget below the least there is gets that one.
+    if let Err(ProveError::Budget(error)) = prover.schedule_for(&oracle) {
+        prover = prover.with_memory_bytes(error.least);
     }
     let proof = prover.prove_actual(&oracle).expect("an honest prover");
     let pending = verify(&proof, &instance, batch, Column::NAMES).expect("consistent");

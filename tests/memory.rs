@@ -9,10 +9,12 @@ use allocation_counter::{AllocationInfo, measure};
 use ark_bn254::Fr;
 use guests::Guest;
 use tracelane::Program;
-use tracelane::checkpoint::CheckpointFile;
+use tracelane::checkpoint::{CheckpointFile, CheckpointSource};
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{FastPass, ReplayOptions, Run};
-use tracelane::sumcheck::{Batch, CostModel, Schedule, Statement, SumCheckProver, verify};
+use tracelane::sumcheck::{
+    Batch, CostModel, PublicInstance, Schedule, Statement, SumCheckProver, verify,
+};
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::vm::MemoryKind;
 use tracelane_kernels::Kernels;
@@ -43,6 +45,15 @@ fn a_proof_allocates_what_was_predicted() {
     let run = Run::new(&program, &file).expect("its own program");
     let oracle = StreamingOracle::new(run, options()).expect("a worker");
     let num_vars = oracle.num_vars();
+    let summary = file.summary();
+    let instance = PublicInstance {
+        program_digest: program.digest(),
+        input_digest: file.identity().input_digest,
+        output_digest: summary.output_digest,
+        exit_code: summary.exit_code,
+        cycles: summary.cycles,
+        num_vars: num_vars as u32,
+    };
     let id = |column: Column| column.id();
     let pair = [id(Column::Rs1Value), id(Column::Rs2Value)];
     let batches = [
@@ -60,7 +71,8 @@ fn a_proof_allocates_what_was_predicted() {
         },
     ];
     for batch in batches {
-        let prover = SumCheckProver::<Fr>::for_batch(num_vars, batch.clone());
+        let prover =
+            SumCheckProver::<Fr>::for_batch(num_vars, batch.clone()).with_instance(instance);
         // The first sweep backs the guest's pages.
         let first = prover.prove_actual(&oracle).expect("an honest prover");
         let inputs = prover.schedule_inputs(oracle.chunk_rows().get(), oracle.workers());
@@ -90,7 +102,8 @@ fn a_proof_allocates_what_was_predicted() {
                 verify(&first, &first.instance, &batch, oracle.column_names()).expect("a proof");
             let checked = measure(|| {
                 let kernels = Kernels::detect();
-                assert!(pending.check(&oracle, kernels).is_ok(), "an honest proof");
+                let checked = pending.check(&oracle, kernels).map(drop);
+                assert!(checked.is_ok(), "{checked:?}");
             });
             assert!(checked.bytes_max + chunks <= prediction.check_bytes.max(predicted));
         }

@@ -182,6 +182,10 @@ fn prove<F: WeightField>(
     if let Some(bytes) = memory_bytes {
         prover = prover.with_memory_bytes(bytes);
     }
+    // A budget below the least there is gets that one.
+    if let Err(ProveError::Budget(error)) = prover.schedule_for(&oracle) {
+        prover = prover.with_memory_bytes(error.least);
+    }
     let proof = prover.prove_actual(&oracle).expect("a sum");
     let pending = verify(&proof, &instance(num_vars), batch, &NAMES).expect("consistent");
     for (id, claimed) in pending.claims() {

@@ -28,7 +28,10 @@ pub struct BudgetError {
     pub least: u64,
 }
 
-/// A way to a number of bound rounds: what it costs, and its last window.
+/// Schedules that cost so many times the cheapest are as good as it: predictions tell no more.
+const NEAR: f64 = 1.1;
+
+/// A way to a number of bound variables: what it costs, and its last window.
 #[derive(Clone, Copy)]
 struct Way {
     cost: f64,
@@ -36,37 +39,45 @@ struct Way {
 }
 
 impl Schedule {
-    /// The cheapest schedule that keeps to the memory budget.
+    /// Of the schedules that keep to the memory budget and cost at most a tenth more than the cheapest of
+    /// them, the cheapest of those with the fewest sweeps.
     ///
     /// # Errors
     /// [`BudgetError`] if none does.
     pub fn new(inputs: &ScheduleInputs, costs: &CostModel) -> Result<Self, BudgetError> {
         let budget = inputs.budget_bytes();
-        let mut cheapest: Option<(f64, Self)> = None;
-        for end in 0..=inputs.num_vars() {
-            if inputs.tables_bytes(end) > budget {
-                continue;
-            }
+        // By number of windows.
+        let mut best: Vec<Option<(f64, Self)>> = vec![None; inputs.num_vars() + 1];
+        for end in (0..=inputs.num_vars()).filter(|end| inputs.tables_bytes(*end) <= budget) {
             // What a sweep may take depends on where the windows end, so each end has its own ways.
-            let cost = |bound: usize, window: usize, before: f64| match inputs
-                .window_bytes(bound, window, end)
+            let cost = |bound: usize, window: usize| match inputs.window_bytes(bound, window, end)
                 <= budget
             {
-                true => before + inputs.window_nanos(bound, window, costs).total(),
+                true => inputs.window_nanos(bound, window, costs).total(),
                 false => f64::INFINITY,
             };
-            let ways = ways(inputs, end, 0.0, cost);
-            let total = ways[end].cost + inputs.tables_nanos(end, costs).total();
-            let best = cheapest.as_ref().map_or(f64::INFINITY, |(cost, _)| *cost);
-            if total < best {
-                cheapest = Some((total, Self::walk(&ways)));
+            let tables = inputs.tables_nanos(end, costs).total();
+            for (count, (cost, schedule)) in ways_by_count(inputs, end, cost).enumerate() {
+                let total = cost + tables;
+                let before = best[count]
+                    .as_ref()
+                    .map_or(f64::INFINITY, |(cost, _)| *cost);
+                if total < before {
+                    best[count] = Some((total, schedule));
+                }
             }
         }
+        let costs = best.iter().flatten().map(|(cost, _)| *cost);
+        let enough = costs.fold(f64::INFINITY, f64::min) * NEAR;
         let error = || BudgetError {
             budget,
             least: least_bytes(inputs),
         };
-        cheapest.map(|(_, schedule)| schedule).ok_or_else(error)
+        let mut by_count = best.into_iter().flatten();
+        by_count
+            .find(|(cost, _)| *cost <= enough)
+            .map(|(_, schedule)| schedule)
+            .ok_or_else(error)
     }
 
     /// This schedule, if it keeps to the budget that was asked for.
@@ -79,17 +90,6 @@ impl Schedule {
             Some(budget) if budget < least => Err(BudgetError { budget, least }),
             _ => Ok(self),
         }
-    }
-
-    /// The windows of the way to the last of `ways`.
-    fn walk(ways: &[Way]) -> Self {
-        let (mut windows, mut at) = (Vec::new(), ways.len() - 1);
-        while at > 0 {
-            windows.push(ways[at].window);
-            at -= ways[at].window;
-        }
-        windows.reverse();
-        Self { windows }
     }
 
     /// One sweep per round, until half of the variables are bound ("Algorithm 1" of ePrint 2025/611).
@@ -139,40 +139,64 @@ impl Schedule {
     }
 }
 
-/// The cheapest way to each number of rounds up to `end`; `cost(bound, window, before)` is that of a
-/// way that went on by one window.
-fn ways(
+/// For each number of windows, the cheapest schedule that binds `end` variables by so many, and what it
+/// costs; `cost(bound, window)` is that of one of its windows.
+fn ways_by_count(
     inputs: &ScheduleInputs,
     end: usize,
-    start: f64,
-    cost: impl Fn(usize, usize, f64) -> f64,
-) -> Vec<Way> {
-    let mut ways = vec![Way {
-        cost: start,
+    cost: impl Fn(usize, usize) -> f64,
+) -> impl Iterator<Item = (f64, Schedule)> {
+    let unreached = Way {
+        cost: f64::INFINITY,
         window: 0,
-    }];
-    for at in 1..=end {
-        // Of windows that cost the same the widest: fewer sweeps to go through.
-        let windows = (1..=inputs.widest_window(at)).rev();
-        let steps = windows.map(|window| Way {
-            cost: cost(at - window, window, ways[at - window].cost),
-            window,
-        });
-        let best = steps.reduce(|best, step| if step.cost < best.cost { step } else { best });
-        ways.push(best.expect("a window of one round"));
+    };
+    let step = |at: usize| {
+        let widths = 1..=inputs.widest_window(at);
+        widths
+            .map(|window| cost(at - window, window))
+            .collect::<Vec<f64>>()
+    };
+    let steps: Vec<Vec<f64>> = (1..=end).map(step).collect();
+    // layers[count][at]: the cheapest way to `at` bound variables by `count` windows.
+    let mut layers = vec![vec![unreached; end + 1]];
+    layers[0][0].cost = 0.0;
+    for count in 1..=end {
+        let before = &layers[count - 1];
+        let mut layer = vec![unreached; end + 1];
+        for at in 1..=end {
+            for (window, cost) in (1..).zip(&steps[at - 1]) {
+                let cost = before[at - window].cost + cost;
+                if cost < layer[at].cost {
+                    layer[at] = Way { cost, window };
+                }
+            }
+        }
+        layers.push(layer);
     }
-    ways
+    (0..=end).map(move |count| {
+        let (mut windows, mut at) = (Vec::new(), end);
+        for layer in layers[1..=count].iter().rev() {
+            windows.push(layer[at].window);
+            at -= layer[at].window;
+        }
+        windows.reverse();
+        (layers[count][end].cost, Schedule { windows })
+    })
 }
 
 /// Bytes of the schedule that takes the fewest.
 fn least_bytes(inputs: &ScheduleInputs) -> u64 {
     let peak = |end: usize| {
-        let cost = |bound: usize, window: usize, before: f64| {
-            before.max(inputs.window_bytes(bound, window, end) as f64)
-        };
-        let way = ways(inputs, end, inputs.tables_bytes(end) as f64, cost)[end];
-        // Exact: no proof takes 2^53 bytes.
-        way.cost as u64
+        // The least peak on the way to each number of bound variables.
+        let mut peaks = vec![inputs.tables_bytes(end)];
+        for at in 1..=end {
+            let windows = 1..=inputs.widest_window(at);
+            let by = |window: usize| {
+                peaks[at - window].max(inputs.window_bytes(at - window, window, end))
+            };
+            peaks.push(windows.map(by).min().expect("a window of one round"));
+        }
+        peaks[end]
     };
     (0..=inputs.num_vars()).map(peak).min().unwrap_or(0)
 }
