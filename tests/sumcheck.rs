@@ -232,7 +232,7 @@ fn same_as_dense<F: WeightField>(num_vars: usize, chunks: &[usize], tiers: &[Tie
 fn every_shape_of_up_to_seven_variables_equals_the_dense_prover() {
     for num_vars in 1..=7 {
         let chunks: Vec<usize> = (0..=num_vars).map(|log2| 1 << log2).collect();
-        let tiers = [Tier::Scalar, Tier::Portable, Tier::Avx2];
+        let tiers = Tier::ALL;
         same_as_dense::<Fr>(num_vars, &chunks, &tiers);
         same_as_dense::<Goldilocks2>(num_vars, &chunks, &tiers);
     }

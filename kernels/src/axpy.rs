@@ -5,8 +5,8 @@
 //! Sketch, per eight rows and limb: two multiplies by a broadcast limb, two loads, two additions, two
 //! stores. 80 bytes of sums a row for BN254, so a chunk of 2048 rows stays in a 512 KiB L2.
 
-use crate::field::{Goldilocks2, MAX_LIMBS, WeightField, fits_lane, lane_products};
-use crate::lanes::{GROUP_ROWS, Lanes, WideGroup};
+use crate::field::{Goldilocks2, MAX_LIMBS, REDUCE_LANES_LOG2, WeightField, fits_lane};
+use crate::lanes::{GROUP_ROWS, Lanes, WideGroup, for_limbs};
 use ark_bn254::Fr;
 use std::marker::PhantomData;
 
@@ -20,8 +20,11 @@ pub struct AxpySums<F> {
 }
 
 impl<F: WeightField> AxpySums<F> {
-    /// Columns that may be added between two flushes.
-    pub const MAX_ADDS: u32 = 1 << (64 - F::LIMB_BITS - 32);
+    /// Columns that may be added between two flushes: what `reduce_lanes` takes.
+    pub const MAX_ADDS: u32 = {
+        let (lane, value) = (63 - F::LIMB_BITS - 32, REDUCE_LANES_LOG2 - 32);
+        1 << if lane < value { lane } else { value }
+    };
 
     /// Sums of `sum_rows` rows, all zero.
     pub fn new(sum_rows: usize) -> Self {
@@ -47,9 +50,9 @@ impl<F: WeightField> AxpySums<F> {
 
 /// A lane holds so many products of largest limbs and values, and `reduce_lanes` takes them.
 const _: () = {
-    assert!(AxpySums::<Fr>::MAX_ADDS == 64 && lane_products::<Fr>() >= 64);
-    assert!(fits_lane(64, 26, 32) && fits_lane(1024, 22, 32));
-    assert!(AxpySums::<Goldilocks2>::MAX_ADDS == 1024 && lane_products::<Goldilocks2>() >= 1024);
+    assert!(AxpySums::<Fr>::MAX_ADDS == 32 && AxpySums::<Goldilocks2>::MAX_ADDS == 128);
+    assert!(fits_lane(2 * 32, 26, 32) && fits_lane(2 * 128, 22, 32));
+    assert!(128 * 0xffff_ffff < 1u64 << REDUCE_LANES_LOG2);
 };
 
 #[inline(always)]
@@ -77,13 +80,13 @@ pub(crate) fn axpy<L: Lanes, F: WeightField>(
     let rows = whole.iter().chain(std::iter::once(&padded));
     for (rows, sums) in rows.zip(sums.groups.chunks_exact_mut(F::LIMBS)) {
         let value = isa.split(isa.load(rows));
-        for limb in 0..F::LIMBS {
+        for_limbs!(limb in 0..F::LIMBS => {
             let sum = isa.wide_add(
                 isa.wide_load(&sums[limb]),
                 isa.wide_mul(weights[limb], value),
             );
             isa.wide_store(sum, &mut sums[limb]);
-        }
+        });
     }
 }
 

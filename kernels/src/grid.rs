@@ -48,9 +48,13 @@ where
                 let first = (degree + 1) * block * stride + i;
                 values[first + degree * stride] = slope;
                 values[first] = low;
-                for digit in 1..degree {
-                    values[first + digit * stride] = point;
+                // Degree 1 has no digit between 0 and infinity.
+                if degree > 1 {
+                    values[first + stride] = point;
+                }
+                for digit in 2..degree {
                     point = point + slope;
+                    values[first + digit * stride] = point;
                 }
             }
         }

@@ -22,7 +22,7 @@ use ark_bn254::Fr;
 
 use crate::field::{Goldilocks2, MAX_SUMS, WeightField, at_most, limbs_per_coord};
 use crate::grid::{MAX_DEGREE, MAX_WINDOW, grid_points};
-use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup};
+use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup, for_limbs};
 use crate::planes::PlanesView;
 use crate::prefix::load_blocks;
 
@@ -619,16 +619,17 @@ fn short_leaf<L: Lanes, F: WeightField, const WEIGHTED: bool>(
     planes: &[Group],
     sums: &mut [[u64; 4]],
 ) {
-    let mut acc = load_sums::<L, F, SHORT_PIECES, WEIGHTED>(isa, sums);
-    for ((a, b), planes) in tables[0]
-        .iter()
-        .zip(tables[1])
-        .zip(planes.chunks_exact(plane_count::<F>(WEIGHTED)))
-    {
-        let pieces = short_pieces::<L, F>(isa, isa.wide_load(a), isa.wide_load(b));
-        add_pieces::<L, F, SHORT_PIECES, WEIGHTED>(isa, &mut acc, pieces, planes);
+    let group_count = tables[0].len();
+    let mut pieces = [[isa.splat_pair(0); SHORT_PIECES]; TILE_GROUPS];
+    for ((pieces, a), b) in pieces.iter_mut().zip(tables[0]).zip(tables[1]) {
+        *pieces = short_pieces::<L, F>(isa, isa.wide_load(a), isa.wide_load(b));
     }
-    store_sums::<L, F, SHORT_PIECES, WEIGHTED>(isa, acc, sums);
+    let pieces = &pieces[..group_count];
+    if WEIGHTED {
+        add_pieces::<L, F, SHORT_PIECES>(isa, sums, pieces, planes);
+    } else {
+        add_plain(isa, sums, pieces);
+    }
 }
 
 /// `sums += weight * product` for any product below `2^126`, formed in `i128`.
@@ -641,8 +642,9 @@ fn long_leaf<L: Lanes, F: WeightField, const WEIGHTED: bool>(
     planes: &[Group],
     sums: &mut [[u64; 4]],
 ) {
-    let mut acc = load_sums::<L, F, LONG_PIECES, WEIGHTED>(isa, sums);
-    for (g, planes) in planes.chunks_exact(plane_count::<F>(WEIGHTED)).enumerate() {
+    let group_count = planes.len() / plane_count::<F>(WEIGHTED);
+    let mut pieces = [[isa.splat_pair(0); LONG_PIECES]; TILE_GROUPS];
+    for (g, pieces) in pieces.iter_mut().enumerate().take(group_count) {
         let mut products = [1i128; GROUP_ROWS];
         for column in arena.chunks_exact(arena_len) {
             let values = isa.wide_to_array(isa.wide_load(&column[start + g]));
@@ -658,13 +660,16 @@ fn long_leaf<L: Lanes, F: WeightField, const WEIGHTED: bool>(
             }
             digits[LONG_PIECES - 1][lane] = *product as u32;
         }
-        let mut pieces = [isa.splat_pair(0); LONG_PIECES];
         for (piece, digit) in pieces.iter_mut().zip(&digits) {
             *piece = isa.split(isa.load(digit));
         }
-        add_pieces::<L, F, LONG_PIECES, WEIGHTED>(isa, &mut acc, pieces, planes);
     }
-    store_sums::<L, F, LONG_PIECES, WEIGHTED>(isa, acc, sums);
+    let pieces = &pieces[..group_count];
+    if WEIGHTED {
+        add_pieces::<L, F, LONG_PIECES>(isa, sums, pieces, planes);
+    } else {
+        add_plain(isa, sums, pieces);
+    }
 }
 
 /// Entries of the planes a group of blocks has.
@@ -672,52 +677,69 @@ const fn plane_count<F: WeightField>(weighted: bool) -> usize {
     if weighted { F::LIMBS } else { 1 }
 }
 
-/// Adds every piece times every weight limb to the sum of their joint power of two; without weights
-/// every piece to its own.
+/// Adds every piece to the sum of its own.
 #[inline(always)]
-fn add_pieces<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
+fn add_plain<L: Lanes, const PIECES: usize>(
     isa: L,
-    acc: &mut [L::Sum; MAX_SUMS],
-    pieces: [L::Pair; PIECES],
+    sums: &mut [[u64; 4]],
+    pieces: &[[L::Pair; PIECES]],
+) {
+    let one = isa.splat_pair(1);
+    for (p, sum) in sums.iter_mut().enumerate() {
+        let mut acc = isa.sum_from_array(sum);
+        for pieces in pieces {
+            acc = isa.mul_add_signed(acc, one, pieces[p]);
+        }
+        *sum = isa.sum_to_array(acc);
+    }
+}
+
+/// Limbs whose sums stay in registers beside the pieces, two vectors each, and two of weights: all of
+/// them or half. Half the limbs of a field of one coordinate are its lower or its upper ones, whose sums
+/// overlap; of a field of two they are a coordinate's.
+const fn pass_limbs<L: Lanes, F: WeightField>(pieces: usize) -> usize {
+    assert!(F::LIMBS.is_multiple_of(2) && F::COORDS <= 2);
+    if sum_count::<F>(pieces, true) + 2 * pieces + 2 <= L::REGISTERS {
+        F::LIMBS
+    } else {
+        F::LIMBS / 2
+    }
+}
+
+/// The sum, counted from that of limb 0, of a limb and the lowest piece.
+const fn first_sum<F: WeightField>(limb: usize, pieces: usize) -> usize {
+    let coord_limbs = limbs_per_coord::<F>();
+    limb / coord_limbs * (coord_limbs + pieces - 1) + limb % coord_limbs
+}
+
+/// Adds every piece times every weight limb to the sum of their joint power of two.
+#[inline(always)]
+fn add_pieces<L: Lanes, F: WeightField, const PIECES: usize>(
+    isa: L,
+    sums: &mut [[u64; 4]],
+    pieces: &[[L::Pair; PIECES]],
     planes: &[Group],
 ) {
-    if !WEIGHTED {
-        let one = isa.splat_pair(1);
-        for p in 0..PIECES {
-            acc[p] = isa.mul_add_signed(acc[p], one, pieces[p]);
+    let limb_count = const { pass_limbs::<L, F>(PIECES) };
+    for first in (0..F::LIMBS).step_by(limb_count) {
+        let base = first_sum::<F>(first, PIECES);
+        let pass_sums = const { first_sum::<F>(pass_limbs::<L, F>(PIECES) - 1, PIECES) + PIECES };
+        let sums = &mut sums[base..base + pass_sums];
+        let mut acc = [isa.sum_zero(); MAX_SUMS];
+        for (acc, sum) in acc.iter_mut().zip(&*sums) {
+            *acc = isa.sum_from_array(sum);
         }
-        return;
-    }
-    let coord_limbs = limbs_per_coord::<F>();
-    let stride = coord_limbs + PIECES - 1;
-    for limb in 0..F::LIMBS {
-        let weight = isa.split(isa.load_group(&planes[limb]));
-        let first = limb / coord_limbs * stride + limb % coord_limbs;
-        for p in 0..PIECES {
-            acc[first + p] = isa.mul_add_signed(acc[first + p], weight, pieces[p]);
+        for (pieces, planes) in pieces.iter().zip(planes.chunks_exact(F::LIMBS)) {
+            for_limbs!(limb in 0..limb_count => {
+                let weight = isa.split(isa.load_group(&planes[first + limb]));
+                let at = first_sum::<F>(limb, PIECES);
+                for p in 0..PIECES {
+                    acc[at + p] = isa.mul_add_signed(acc[at + p], weight, pieces[p]);
+                }
+            });
         }
-    }
-}
-
-#[inline(always)]
-fn load_sums<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
-    isa: L,
-    sums: &[[u64; 4]],
-) -> [L::Sum; MAX_SUMS] {
-    let mut acc = [isa.sum_zero(); MAX_SUMS];
-    for k in 0..sum_count::<F>(PIECES, WEIGHTED) {
-        acc[k] = isa.sum_from_array(&sums[k]);
-    }
-    acc
-}
-
-#[inline(always)]
-fn store_sums<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
-    isa: L,
-    acc: [L::Sum; MAX_SUMS],
-    sums: &mut [[u64; 4]],
-) {
-    for k in 0..sum_count::<F>(PIECES, WEIGHTED) {
-        sums[k] = isa.sum_to_array(acc[k]);
+        for (acc, sum) in acc.iter().zip(sums) {
+            *sum = isa.sum_to_array(*acc);
+        }
     }
 }

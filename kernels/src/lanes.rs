@@ -8,8 +8,9 @@
 //! obtained where they can (see `tier`). Every method takes that proof, so the methods are safe.
 //!
 //! Order of lanes. A group of eight `u32` splits into a [`Lanes::Pair`] of four and four. Which four
-//! is the tier's choice (even/odd on AVX2, low/high elsewhere), so [`Lanes::Sum`] and
-//! [`Lanes::Wide`] have no defined lane order until they leave through `wide_to_array`.
+//! is the tier's choice (even/odd on AVX2, low/high elsewhere, one vector of eight on AVX-512), so
+//! [`Lanes::Sum`] and [`Lanes::Wide`] have no defined lane order until they leave through
+//! `wide_to_array`.
 
 /// Rows per vector group. All tiers use eight, so results cannot depend on a tier's width.
 pub const GROUP_ROWS: usize = 8;
@@ -21,8 +22,23 @@ pub struct Group(pub [u32; GROUP_ROWS]);
 
 /// Eight 64-bit lanes in memory, in the tier's own order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C, align(32))]
+#[repr(C, align(64))]
 pub struct WideGroup(pub [u64; GROUP_ROWS]);
+
+/// The body for each limb below a count, written out: a loop that the compiler does not unroll keeps its
+/// sums in memory, and where it stops unrolling is a matter of its version.
+macro_rules! for_limbs {
+    ($limb:ident in 0..$count:expr => $body:block) => {
+        for_limbs!(@ $limb ($count) $body 0 1 2 3 4 5 6 7 8 9)
+    };
+    (@ $limb:ident $count:tt $body:block $($k:literal)*) => {
+        $(if $k < $count {
+            let $limb: usize = $k;
+            $body
+        })*
+    };
+}
+pub(crate) use for_limbs;
 
 /// The operations; see the module text for the meaning of the types.
 pub trait Lanes: Copy {
@@ -30,13 +46,21 @@ pub trait Lanes: Copy {
     type U32: Copy;
     /// Eight `u32` prepared as multiplicands: four and four.
     type Pair: Copy;
-    /// Four `u64` sums.
+    /// What `mask_bits` makes of a byte.
+    type Mask: Copy;
+    /// `u64` sums: four lanes where they are in memory, on AVX-512 eight in a register.
     type Sum: Copy;
     /// Eight 64-bit values, signed or unsigned as the operation says.
     type Wide: Copy;
 
+    /// Vectors of four sums that fit the register file at once.
+    const REGISTERS: usize;
+
     /// Runs `body` compiled with this tier's instructions.
     fn run<R>(self, body: impl FnOnce() -> R) -> R;
+    /// Runs `body` compiled with this tier's instructions on general registers only: arithmetic of a
+    /// few 64-bit words gains nothing from vectors, but the compiler would pack and unpack them.
+    fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R;
 
     /// Loads eight values.
     fn load(self, rows: &[u32; 8]) -> Self::U32;
@@ -44,16 +68,19 @@ pub trait Lanes: Copy {
     fn zero(self) -> Self::U32;
     /// Loads an aligned group.
     fn load_group(self, group: &Group) -> Self::U32;
+    /// The first group as multiplicands. May read on into the second: on AVX2 a load four bytes
+    /// further on puts the odd lanes where a shuffle would.
+    fn load_pair(self, groups: &[Group; 2]) -> Self::Pair;
     /// Loads eight values, zero-extended.
     fn load_u16(self, rows: &[u16; 8]) -> Self::U32;
     /// Loads eight values, zero-extended.
     fn load_u8(self, rows: &[u8; 8]) -> Self::U32;
-    /// Lane `k` is all ones if bit `k` is set, else zero.
-    fn mask_bits(self, bits: u8) -> Self::U32;
-    /// Lane-wise and.
-    fn and(self, a: Self::U32, b: Self::U32) -> Self::U32;
-    /// Lane-wise wrapping sum.
-    fn add(self, a: Self::U32, b: Self::U32) -> Self::U32;
+    /// Bit `k` selects lane `k`.
+    fn mask_bits(self, bits: u8) -> Self::Mask;
+    /// `acc + x` where the mask selects, else `acc`; lane-wise, wrapping.
+    fn mask_add(self, acc: Self::U32, mask: Self::Mask, x: Self::U32) -> Self::U32;
+    /// The sixteen lanes of `a` and `b` in row order: those at even places, then those at odd ones.
+    fn deinterleave(self, a: Self::U32, b: Self::U32) -> [Self::U32; 2];
     /// Turns eight rows of eight into eight columns of eight.
     fn transpose(self, rows: [Self::U32; 8]) -> [Self::U32; 8];
 
@@ -62,11 +89,11 @@ pub trait Lanes: Copy {
     /// The same multiplicand in all eight lanes.
     fn splat_pair(self, x: u32) -> Self::Pair;
 
-    /// Four zeros.
+    /// Zeros.
     fn sum_zero(self) -> Self::Sum;
-    /// `acc + a * b`, unsigned 32x32 products, two per lane; wraps at 2^64.
+    /// `acc + a * b`, unsigned 32x32 products, two per lane of four; wraps at 2^64.
     fn mul_add(self, acc: Self::Sum, a: Self::Pair, b: Self::Pair) -> Self::Sum;
-    /// `acc + a * b`, signed 32x32 products, two per lane; wraps at 2^64.
+    /// `acc + a * b`, `a` below `2^31` and `b` signed, two products per lane of four; wraps at 2^64.
     fn mul_add_signed(self, acc: Self::Sum, a: Self::Pair, b: Self::Pair) -> Self::Sum;
     /// `acc + x`, eight zero-extended values into four lanes.
     fn widen_add(self, acc: Self::Sum, x: Self::U32) -> Self::Sum;
@@ -76,9 +103,9 @@ pub trait Lanes: Copy {
     fn sum_low(self, a: Self::Sum) -> Self::Sum;
     /// High 32 bits of every lane.
     fn sum_high(self, a: Self::Sum) -> Self::Sum;
-    /// The four lanes, in the tier's order.
+    /// Four lanes, in the tier's order.
     fn sum_to_array(self, a: Self::Sum) -> [u64; 4];
-    /// Inverse of `sum_to_array`.
+    /// Sums whose `sum_to_array` is `a`.
     fn sum_from_array(self, a: &[u64; 4]) -> Self::Sum;
 
     /// Eight zeros.
@@ -107,4 +134,8 @@ pub trait Lanes: Copy {
     fn wide_store(self, a: Self::Wide, group: &mut WideGroup);
     /// The eight lanes in row order.
     fn wide_to_array(self, a: Self::Wide) -> [u64; 8];
+    /// Whether a lane is above `limit`; lanes and limit below `2^63`.
+    fn wide_any_above(self, a: Self::Wide, limit: u64) -> bool;
+    /// Lane by lane, in row order, the four words.
+    fn wide_transpose(self, words: [Self::Wide; 4]) -> [[u64; 4]; 8];
 }

@@ -8,28 +8,29 @@
 //! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
 //! `field::bn254_lanes`).
 
-use crate::field::{Goldilocks2, MAX_LIMBS, WeightField, fits_lane, lane_products};
-use crate::lanes::{GROUP_ROWS, Lanes};
+use crate::field::{
+    Goldilocks2, MAX_LIMBS, REDUCE_LANES_BANKS, REDUCE_LANES_LOG2, WeightField, at_most, fits_lane,
+};
+use crate::lanes::{GROUP_ROWS, Lanes, for_limbs};
 use crate::planes::PlanesView;
 use ark_bn254::Fr;
 
 /// Largest prefix.
 pub const MAX_PREFIX_LOG2: usize = 7;
 const MAX_BLOCK_ROWS: usize = 1 << MAX_PREFIX_LOG2;
-/// Rows of one bank.
-const BANK_ROWS: usize = 64;
-const BANK_COUNT: usize = MAX_BLOCK_ROWS / BANK_ROWS;
 
-/// A lane of a bank holds the largest rows, and `reduce_lanes` takes all banks of a prefix.
+/// Rows of one bank: lanes stay below `2^63`.
+const fn bank_rows<F: WeightField>() -> usize {
+    at_most(1 << (63 - 32 - F::LIMB_BITS), MAX_BLOCK_ROWS)
+}
+
+/// A lane of a bank holds the largest rows with a bit to spare, and `reduce_lanes` takes all banks of a
+/// prefix.
 const _: () = {
-    assert!(fits_lane(
-        BANK_ROWS as u64,
-        <Fr as WeightField>::LIMB_BITS,
-        32
-    ));
-    assert!(fits_lane(BANK_ROWS as u64, Goldilocks2::LIMB_BITS, 32));
-    assert!(BANK_COUNT <= 2 && MAX_BLOCK_ROWS as u64 <= lane_products::<Fr>());
-    assert!(MAX_BLOCK_ROWS as u64 <= lane_products::<Goldilocks2>());
+    assert!(bank_rows::<Fr>() == 32 && fits_lane(2 * 32, 26, 32));
+    assert!(bank_rows::<Goldilocks2>() == 128 && fits_lane(2 * 128, 22, 32));
+    assert!(MAX_BLOCK_ROWS / 32 <= REDUCE_LANES_BANKS);
+    assert!(MAX_BLOCK_ROWS as u64 * 0xffff_ffff < 1 << REDUCE_LANES_LOG2);
 };
 
 /// Vector `b` of `rows` becomes row `b` of blocks `first .. first + 8`; absent blocks read as zero.
@@ -54,6 +55,31 @@ pub(crate) fn load_blocks<L: Lanes>(
             let square = isa.transpose(square);
             out.copy_from_slice(&square);
         }
+    } else if block_rows < GROUP_ROWS {
+        let mut padded = [0; GROUP_ROWS * GROUP_ROWS / 2];
+        let whole = GROUP_ROWS * block_rows;
+        let values = if present.len() == whole {
+            present
+        } else {
+            padded[..present.len()].copy_from_slice(present);
+            &padded[..whole]
+        };
+        let load = |k: usize| -> &[u32; 8] {
+            let eight = values[8 * k..8 * k + 8].try_into();
+            eight.expect("eight rows")
+        };
+        match block_rows {
+            1 => rows[0] = isa.load(load(0)),
+            2 => {
+                [rows[0], rows[1]] = isa.deinterleave(isa.load(load(0)), isa.load(load(1)));
+            }
+            _ => {
+                let low = isa.deinterleave(isa.load(load(0)), isa.load(load(1)));
+                let high = isa.deinterleave(isa.load(load(2)), isa.load(load(3)));
+                [rows[0], rows[2]] = isa.deinterleave(low[0], high[0]);
+                [rows[1], rows[3]] = isa.deinterleave(low[1], high[1]);
+            }
+        }
     } else {
         for (b, out) in rows.iter_mut().enumerate() {
             let mut lanes = [0; 8];
@@ -62,6 +88,16 @@ pub(crate) fn load_blocks<L: Lanes>(
             }
             *out = isa.load(&lanes);
         }
+    }
+}
+
+/// Limbs whose sums, two vectors each, stay in registers beside a row's values and products.
+const fn pass_limbs<L: Lanes, F: WeightField>() -> usize {
+    assert!(F::LIMBS.is_multiple_of(2));
+    if 2 * F::LIMBS + 5 <= L::REGISTERS {
+        F::LIMBS
+    } else {
+        F::LIMBS / 2
     }
 }
 
@@ -84,13 +120,14 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     );
     let mut rows = [isa.zero(); MAX_BLOCK_ROWS];
     let rows = &mut rows[..block_rows];
-    let mut banks = [[isa.wide_zero(); MAX_LIMBS]; BANK_COUNT];
-    let bank_count = block_rows.div_ceil(BANK_ROWS);
+    let mut banks = [[isa.wide_zero(); MAX_LIMBS]; REDUCE_LANES_BANKS];
+    let bank_rows = const { bank_rows::<F>() };
+    let bank_count = block_rows.div_ceil(bank_rows);
     for (g, out) in out.chunks_mut(GROUP_ROWS).enumerate() {
         load_blocks(isa, column, block_rows, g * GROUP_ROWS, rows);
-        for (b, (rows, bank)) in rows.chunks(BANK_ROWS).zip(&mut banks).enumerate() {
-            for first in (0..F::LIMBS).step_by(F::LIMBS / 2) {
-                bank_pass(isa, planes, b * BANK_ROWS, rows, first, bank);
+        for (b, (rows, bank)) in rows.chunks(bank_rows).zip(&mut banks).enumerate() {
+            for first in (0..F::LIMBS).step_by(const { pass_limbs::<L, F>() }) {
+                bank_pass(isa, planes, b * bank_rows, rows, first, bank);
             }
         }
         let mut reduced = [F::ZERO; GROUP_ROWS];
@@ -99,7 +136,7 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
     }
 }
 
-/// Half of the limbs, starting at `first`, over at most [`BANK_ROWS`] rows starting at `row`.
+/// The limbs of one pass, starting at `first`, over the rows of one bank, starting at `row`.
 #[inline(always)]
 fn bank_pass<L: Lanes, F: WeightField>(
     isa: L,
@@ -109,18 +146,29 @@ fn bank_pass<L: Lanes, F: WeightField>(
     first: usize,
     bank: &mut [L::Wide; MAX_LIMBS],
 ) {
-    let pass_limbs = const { F::LIMBS / 2 };
+    let pass_limbs = const { pass_limbs::<L, F>() };
     let mut acc = [isa.wide_zero(); MAX_LIMBS];
     let groups = &planes.groups()[row / GROUP_ROWS * F::LIMBS..];
-    for (rows, planes) in rows.chunks(GROUP_ROWS).zip(groups.chunks_exact(F::LIMBS)) {
+    let (eights, few) = rows.as_chunks::<GROUP_ROWS>();
+    // Eight rows at constant places need one address; fewer than eight are a prefix of their own.
+    for (rows, planes) in eights.iter().zip(groups.chunks_exact(F::LIMBS)) {
         let planes = &planes[first..first + pass_limbs];
-        for (lane, value) in rows.iter().enumerate() {
-            let value = isa.split(*value);
-            for limb in 0..pass_limbs {
+        for_limbs!(lane in 0..GROUP_ROWS => {
+            let value = isa.split(rows[lane]);
+            for_limbs!(limb in 0..pass_limbs => {
                 let weight = isa.splat_pair(planes[limb].0[lane]);
                 acc[limb] = isa.wide_add(acc[limb], isa.wide_mul(weight, value));
-            }
-        }
+            });
+        });
     }
-    bank[first..first + pass_limbs].copy_from_slice(&acc[..pass_limbs]);
+    for (lane, value) in few.iter().enumerate() {
+        let value = isa.split(*value);
+        for_limbs!(limb in 0..pass_limbs => {
+            let weight = isa.splat_pair(groups[first + limb].0[lane]);
+            acc[limb] = isa.wide_add(acc[limb], isa.wide_mul(weight, value));
+        });
+    }
+    for_limbs!(limb in 0..pass_limbs => {
+        bank[first + limb] = acc[limb];
+    });
 }

@@ -62,7 +62,9 @@ fn products<F: WeightField, const COUNT: usize>(
             slopes[0] = weight.mul_inline(&slopes[0]);
         }
         accumulate(&mut sums[0], &values);
-        for (digit, sum) in sums[..degree].iter_mut().enumerate().skip(1) {
+        // In degree 2 nothing is behind the digit 1.
+        let finite = if skip_one && degree == 2 { 1 } else { degree };
+        for (digit, sum) in sums[..finite].iter_mut().enumerate().skip(1) {
             for (value, slope) in values.iter_mut().zip(&slopes) {
                 *value += slope;
             }

@@ -22,7 +22,7 @@ const WHOLE_TILES: usize = usize::MAX;
 macro_rules! kernels {
     ($(
         $(#[$doc:meta])*
-        $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = |$isa:ident| $call:expr;
+        $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = $run:ident |$isa:ident| $call:expr;
     )*) => {
         /// The kernels of one tier for weights in `F`. Copy it freely: it is a few pointers.
         ///
@@ -53,7 +53,7 @@ macro_rules! kernels {
                         $($arg: $type),*
                     ) $(-> $ret)? {
                         let $isa = L::obtain();
-                        $isa.run(#[inline(always)] || $call)
+                        $isa.$run(#[inline(always)] || $call)
                     }
                 )*
                 Self { tier, $($name: $name::<T, F, CAP>,)* }
@@ -78,69 +78,73 @@ macro_rules! kernels {
 kernels! {
     /// `sum over rows of weight[row] * column[row]`; the column may be shorter than the planes.
     ///
-    /// Exact for up to `2^31` rows. 8 rows: `1 + LIMBS` loads, `1 + LIMBS` shuffles, `2 LIMBS`
-    /// multiplies and additions. PERF.md row K-1.
+    /// Exact for up to `2^31` rows. 8 rows: one load and one shuffle of the values, two loads,
+    /// multiplies and additions a limb. PERF.md row K-1.
     dot_u32(planes: PlanesView<'_, F>, column: &[u32]) -> F =
-        |isa| {
-            let [sum] = dot::dot::<L, F, u32, 1, 1>(isa, planes, [column], tile_groups::<F, u32>(CAP));
-            sum
-        };
+        run |isa| { let [sum] = dot::dot(isa, planes, [column], tile_groups::<F, u32>(CAP)); sum };
     /// Two columns of one length at once, sharing the loads and shuffles of the weights.
     ///
-    /// Values and sketch as `dot_u32`, the limbs in two passes of half as many. PERF.md row K-2.
+    /// Values and sketch as `dot_u32`; the limbs are taken in two passes where the sums of both
+    /// columns need more registers than there are. PERF.md row K-2.
     dot2_u32(planes: PlanesView<'_, F>, columns: [&[u32]; 2]) -> [F; 2] =
-        |isa| dot::dot::<L, F, u32, 2, 2>(isa, planes, columns, tile_groups::<F, u32>(CAP));
+        run |isa| dot::dot(isa, planes, columns, tile_groups::<F, u32>(CAP));
     /// `sum of weight[row] * column[row]`, values in `[0, 2^16)`; exact for up to `2^31` rows.
     ///
     /// Sketch as `dot_u32`, with one zero-extending load; lane sums are split every `2^12` rows.
     /// PERF.md row K-3.
     dot_u16(planes: PlanesView<'_, F>, column: &[u16]) -> F =
-        |isa| {
-            let [sum] = dot::dot::<L, F, u16, 1, 1>(isa, planes, [column], tile_groups::<F, u16>(CAP));
-            sum
-        };
+        run |isa| { let [sum] = dot::dot(isa, planes, [column], tile_groups::<F, u16>(CAP)); sum };
+    /// Two columns at once, as `dot2_u32`. PERF.md row K-3.
+    dot2_u16(planes: PlanesView<'_, F>, columns: [&[u16]; 2]) -> [F; 2] =
+        run |isa| dot::dot(isa, planes, columns, tile_groups::<F, u16>(CAP));
     /// As `dot_u16`, values in `[0, 2^8)`. PERF.md row K-3.
     dot_u8(planes: PlanesView<'_, F>, column: &[u8]) -> F =
-        |isa| {
-            let [sum] = dot::dot::<L, F, u8, 1, 1>(isa, planes, [column], tile_groups::<F, u8>(CAP));
-            sum
-        };
+        run |isa| { let [sum] = dot::dot(isa, planes, [column], tile_groups::<F, u8>(CAP)); sum };
+    /// Two columns at once, as `dot2_u32`. PERF.md row K-3.
+    dot2_u8(planes: PlanesView<'_, F>, columns: [&[u8]; 2]) -> [F; 2] =
+        run |isa| dot::dot(isa, planes, columns, tile_groups::<F, u8>(CAP));
     /// The sum of the weights whose bit is set: row `8g + k` is bit `k` of `bits[g]`.
     ///
     /// 8 rows: one mask, then per limb one `and` from memory and one 32-bit addition; lanes are
     /// widened every `2^(32 - LIMB_BITS)` groups. PERF.md row K-4.
-    dot_bits(planes: PlanesView<'_, F>, bits: &[u8], row_count: usize) -> F =
-        |isa| dot::dot_bits::<L, F>(isa, planes, bits, row_count, bit_tile_groups::<F>(CAP));
+    dot_bits(planes: PlanesView<'_, F>, bits: &[u8], row_count: usize) -> F = run |isa| {
+        let [sum] = dot::dot_bits(isa, planes, [bits], row_count, bit_tile_groups::<F>(CAP));
+        sum
+    };
+    /// Two columns of bits at once, sharing the loads of the weights where there are registers for the
+    /// sums of both. PERF.md row K-4.
+    dot2_bits(planes: PlanesView<'_, F>, columns: [&[u8]; 2], row_count: usize) -> [F; 2] =
+        run |isa| dot::dot_bits(isa, planes, columns, row_count, bit_tile_groups::<F>(CAP));
     /// `out[j] = sum over b < 2^i of weight[b] * column[b + 2^i j]`, `2^i <= 128` weights.
     ///
-    /// Values in `[0, 2^32)`; banks of 64 rows keep 64-bit lanes exact. Lanes are blocks: nothing is
+    /// Values in `[0, 2^32)`; banks of `2^(31 - LIMB_BITS)` rows keep lanes exact. Lanes are blocks: nothing is
     /// added across lanes. Per row of eight blocks 3 shuffles, then per limb one broadcast, two
     /// multiplies and two additions; eight outputs are reduced at once. PERF.md row K-5.
     prefix_dot(planes: PlanesView<'_, F>, column: &[u32], out: &mut [F]) =
-        |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
+        run |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
     /// `sums[row] += weight * column[row]`, unreduced.
     ///
     /// Values in `[0, 2^32)`, at most [`AxpySums::MAX_ADDS`] columns between two flushes. Per eight
     /// rows and limb: two loads, multiplies, additions and stores. PERF.md row K-6.
     axpy(sums: &mut AxpySums<F>, weight: F, column: &[u32]) =
-        |isa| axpy::axpy::<L, F>(isa, sums, weight, column);
+        run |isa| axpy::axpy::<L, F>(isa, sums, weight, column);
     /// `out[row] += sums[row]`; the sums become zero.
     ///
     /// Eight rows are loaded and reduced at once; elements are canonical. PERF.md row K-6.
     axpy_flush(sums: &mut AxpySums<F>, out: &mut [F]) =
-        |isa| axpy::axpy_flush::<L, F>(isa, sums, out);
+        run |isa| axpy::axpy_flush::<L, F>(isa, sums, out);
     /// Adds `planes[k] * product of the columns' grids of block k` to every grid point.
     ///
     /// See `grid_int` for intervals and sketch. PERF.md row K-7.
     grid_accumulate(
         grid: &mut WindowGrid<F>, planes: PlanesView<'_, F>, columns: &[GridColumn<'_>]
-    ) = |isa| grid_int::grid_accumulate::<L, F, CAP>(isa, grid, planes, columns);
+    ) = run |isa| grid_int::grid_accumulate::<L, F, CAP>(isa, grid, planes, columns);
     /// As `grid_accumulate` with every weight 1, for whole groups of eight blocks.
     ///
     /// Three pieces a product are added up instead of thirty products of pieces and limbs (BN254).
     /// PERF.md row K-7.
     grid_add(grid: &mut WindowGrid<F>, columns: &[GridColumn<'_>]) =
-        |isa| grid_int::grid_add::<L, F, CAP>(isa, grid, columns);
+        run |isa| grid_int::grid_add::<L, F, CAP>(isa, grid, columns);
     /// `sums[g] += weight * product over k of grid(tables[k])[g]`, unreduced.
     ///
     /// Exact for `2^60` products a sum. Per point: `degree` field additions a table over all passes,
@@ -149,66 +153,63 @@ kernels! {
     /// PERF.md row K-8.
     field_grid_accumulate(
         weight: F, tables: &[&[F]], degree: usize, scratch: &mut [F], sums: &mut [F::Accumulator]
-    ) = |isa| {
-        let _ = isa;
-        grid::field_grid_accumulate(weight, tables, degree, scratch, sums)
-    };
+    ) = run_scalar |isa| grid::field_grid_accumulate(weight, tables, degree, scratch, sums);
     /// The field elements of unreduced sums of up to `2^60` products; the sums become zero.
     ///
     /// BN254: one Montgomery fold of 512 bits (20 `mulx`) and one Barrett step (5). PERF.md row K-8.
     flush_reduce(sums: &mut [F::Accumulator], out: &mut [F]) =
-        |isa| { let _ = isa; grid::flush_reduce::<F>(sums, out) };
+        run_scalar |isa| grid::flush_reduce::<F>(sums, out);
     /// `table[j] = table[2j] + r (table[2j+1] - table[2j])`: the first half is the result.
     ///
     /// Canonical in and out; one multiplication, one subtraction, one addition a pair. PERF.md row K-9.
-    bind_low(table: &mut [F], r: F) = |isa| { let _ = isa; fold::bind::<F, Low>(table, r) };
+    bind_low(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, Low>(table, r);
     /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
     ///
     /// As `bind_low`. PERF.md row K-9.
-    bind_high(table: &mut [F], r: F) = |isa| { let _ = isa; fold::bind::<F, High>(table, r) };
+    bind_high(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, High>(table, r);
     /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable; exact for `2^60` pairs.
     ///
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
     /// weighs one ([`EqFactors::ones`]). PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        |isa| { let _ = isa; fold::evaluate::<F, Low>(a, b, eq) };
+        run_scalar |isa| fold::evaluate::<F, Low>(a, b, eq);
     /// As `evaluate_low`, in the high variable. PERF.md row K-10.
     evaluate_high(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        |isa| { let _ = isa; fold::evaluate::<F, High>(a, b, eq) };
+        run_scalar |isa| fold::evaluate::<F, High>(a, b, eq);
     /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
     /// pairs after the fold.
     ///
     /// A pair: four multiplications to fold and those of `evaluate_low`. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        |isa| { let _ = isa; fold::bind_evaluate::<F, Low>(a, b, r, eq) };
+        run_scalar |isa| fold::bind_evaluate::<F, Low>(a, b, r, eq);
     /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
     bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        |isa| { let _ = isa; fold::bind_evaluate::<F, High>(a, b, r, eq) };
+        run_scalar |isa| fold::bind_evaluate::<F, High>(a, b, r, eq);
     /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
     /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
     /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`. PERF.md row K-14.
     round_accumulate(
         factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
-    ) = |isa| { let _ = isa; round::round_accumulate(factors, weights, skip_one, sums) };
+    ) = run_scalar |isa| round::round_accumulate(factors, weights, skip_one, sums);
     /// `out[k] = op(a[k], b[k])` modulo `2^32`, flags 0 or 1. Eight rows: two loads, one or two
     /// operations, one store. PERF.md row K-12.
     combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =
-        |isa| { let _ = isa; columns::combine(op, a, b, out) };
+        run |isa| columns::combine(op, a, b, out);
     /// The 64-bit products as two columns, each word in `[0, 2^32)`. Eight rows: one low multiply,
     /// two widening ones and two shuffles; signed operands cost four operations more. PERF.md row K-12.
     product(signs: Signs, a: &[u32], b: &[u32], low: &mut [u32], high: &mut [u32]) =
-        |isa| { let _ = isa; columns::product(signs, a, b, low, high) };
+        run |isa| columns::product(signs, a, b, low, high);
     /// The addressed byte or half of every word, extended to 32 bits. Eight rows: an `and`, a shift
     /// of the address, a variable shift, then a mask or two shifts. PERF.md row K-12.
     sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mut [u32]) =
-        |isa| { let _ = isa; columns::sub_word(part, words, addresses, out) };
+        run |isa| columns::sub_word(part, words, addresses, out);
     /// `out[k] = table[indices[k]]`; panics if an index leaves the table. A row: two loads, a
     /// comparison, a store. PERF.md row K-13.
     gather_u32(table: &[u32], indices: &[u32], out: &mut [u32]) =
-        |isa| { let _ = isa; columns::gather(table, indices, out) };
+        run |isa| columns::gather(table, indices, out);
     /// As `gather_u32` for bytes. PERF.md row K-13.
     gather_u8(table: &[u8], indices: &[u32], out: &mut [u8]) =
-        |isa| { let _ = isa; columns::gather(table, indices, out) };
+        run |isa| columns::gather(table, indices, out);
 }
 
 impl<F: WeightField> Kernels<F> {
@@ -232,8 +233,10 @@ impl<F: WeightField> Kernels<F> {
             Tier::Portable => Self::build::<Portable, CAP>(tier),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2, CAP>(tier),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Avx512 => Self::build::<crate::tier::avx512::Avx512, CAP>(tier),
             #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-            Tier::Avx2 => unreachable!("is_available said no"),
+            Tier::Avx2 | Tier::Avx512 => unreachable!("is_available said no"),
         })
     }
 

@@ -45,12 +45,11 @@ pub fn evaluate_columns<F: WeightField, O: PolynomialOracle>(
     let columns: Vec<ColumnId> = set.iter().collect();
     let count = fold.values(oracle.chunk_rows().get());
     let accumulate = |sums: &mut Sums<F>, view: &ChunkView<'_>| {
+        fold.fold_columns(view, &columns, sums.open.chunks_exact_mut(count));
         let end = view.first_row() + view.rows() as u64;
         let complete = end.trailing_zeros() as usize >= prefix_log2;
         let first = (view.first_row() >> prefix_log2) as usize;
-        let columns = columns.iter().zip(sums.open.chunks_exact_mut(count));
-        for ((id, open), total) in columns.zip(&mut sums.total) {
-            fold.fold(view.first_row(), view.column(*id), open);
+        for (open, total) in sums.open.chunks_exact(count).zip(&mut sums.total) {
             let blocks = open.iter().zip(first..).filter(|_| complete);
             for (value, block) in blocks {
                 let weight = inner[block % inner.len()] * outer[block / inner.len()];

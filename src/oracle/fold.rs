@@ -5,8 +5,11 @@
 //! smaller or larger than a chunk. The work is done by the kernels' dot products.
 
 use tracelane_kernels::{
-    GROUP_ROWS, Kernels, MAX_PREFIX_LOG2, WeightField, WeightPlanes, eq_table,
+    GROUP_ROWS, Kernels, MAX_PREFIX_LOG2, PlanesView, WeightField, WeightPlanes, eq_table,
 };
+
+use crate::trace::columns::ColumnId;
+use crate::trace::view::ChunkView;
 
 /// The weights of a bound prefix of low variables.
 pub struct PrefixFold<F: WeightField> {
@@ -50,32 +53,82 @@ impl<F: WeightField> PrefixFold<F> {
     /// If `column` is no power of two long, does not start at a multiple of its length, or `out` is
     /// not [`values`](PrefixFold::values) long.
     pub fn fold(&self, first_row: u64, column: &[u32], out: &mut [F]) {
-        let rows = column.len();
+        self.fold_each(first_row, [column], [out], |planes, [column]| {
+            [self.kernels.dot_u32(planes, column)]
+        });
+    }
+
+    /// `fold` of a chunk's columns `ids`, in pairs, which share the loads of the weights; one of `outs`
+    /// each.
+    ///
+    /// # Panics
+    /// As [`fold`](PrefixFold::fold), or if there are fewer outputs than columns.
+    pub fn fold_columns<'a>(
+        &self,
+        view: &ChunkView<'_>,
+        ids: &[ColumnId],
+        outs: impl IntoIterator<Item = &'a mut [F]>,
+    ) {
+        let mut outs = outs.into_iter();
+        let mut out = || outs.next().expect("one output a column");
+        let (pairs, last) = ids.as_chunks::<2>();
+        for ids in pairs {
+            let columns = ids.map(|id| view.column(id));
+            self.fold_each(
+                view.first_row(),
+                columns,
+                [out(), out()],
+                |planes, columns| self.kernels.dot2_u32(planes, columns),
+            );
+        }
+        for id in last {
+            self.fold(view.first_row(), view.column(*id), out());
+        }
+    }
+
+    fn fold_each<const N: usize>(
+        &self,
+        first_row: u64,
+        columns: [&[u32]; N],
+        outs: [&mut [F]; N],
+        dots: impl Fn(PlanesView<'_, F>, [&[u32]; N]) -> [F; N],
+    ) {
+        let rows = columns[0].len();
         assert!(
             rows.is_power_of_two() && first_row.is_multiple_of(rows as u64),
             "aligned rows"
         );
-        assert_eq!(out.len(), self.values(rows), "one value a block");
+        for out in &outs {
+            assert_eq!(out.len(), self.values(rows), "one value a block");
+        }
         let block_rows = 1usize << self.log2;
         if self.log2 <= MAX_PREFIX_LOG2 && rows >= block_rows {
-            self.kernels.prefix_dot(self.planes.view(), column, out);
+            for (column, out) in columns.into_iter().zip(outs) {
+                self.kernels.prefix_dot(self.planes.view(), column, out);
+            }
         } else if rows >= block_rows {
-            for (value, block) in out.iter_mut().zip(column.chunks_exact(block_rows)) {
-                *value = self.kernels.dot_u32(self.planes.view(), block);
+            for block in 0..rows / block_rows {
+                let part = block * block_rows..(block + 1) * block_rows;
+                let parts = columns.map(|column| &column[part.clone()]);
+                let values = dots(self.planes.view(), parts);
+                for n in 0..N {
+                    outs[n][block] = values[n];
+                }
             }
         } else {
             let offset = first_row as usize & (block_rows - 1);
-            let part = if rows.is_multiple_of(GROUP_ROWS) {
-                self.kernels.dot_u32(self.planes.rows(offset, rows), column)
+            let parts = if rows.is_multiple_of(GROUP_ROWS) {
+                dots(self.planes.rows(offset, rows), columns)
             } else {
                 let weights = &self.weights[offset..offset + rows];
-                weights
-                    .iter()
-                    .zip(column)
-                    .map(|(weight, &value)| *weight * F::from(value))
-                    .sum()
+                columns.map(|column| {
+                    let terms = weights.iter().zip(column);
+                    terms.map(|(weight, &value)| *weight * F::from(value)).sum()
+                })
             };
-            out[0] = if offset == 0 { part } else { out[0] + part };
+            for (part, out) in parts.into_iter().zip(outs) {
+                out[0] = if offset == 0 { part } else { out[0] + part };
+            }
         }
     }
 }

@@ -44,9 +44,7 @@ impl<F: WeightField> Tables<F> {
         let count = fold.values(oracle.chunk_rows().get());
         let identity = || vec![F::ZERO; count * plan.columns.len()];
         let accumulate = |scratch: &mut Vec<F>, view: &ChunkView<'_>| {
-            for (id, values) in plan.columns.iter().zip(scratch.chunks_exact_mut(count)) {
-                fold.fold(view.first_row(), view.column(*id), values);
-            }
+            fold.fold_columns(view, &plan.columns, scratch.chunks_exact_mut(count));
             let end = view.first_row() + view.rows() as u64;
             if end.is_multiple_of(1 << fold.log2()) {
                 let end = (end >> fold.log2()) as usize;

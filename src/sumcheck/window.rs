@@ -201,14 +201,9 @@ impl<'a, F: WeightField> FoldedSums<'a, F> {
         let (prefix, values) = (&fold.prefix, fold.values);
         let first = (view.first_row() >> prefix.log2()) as usize % values;
         let count = prefix.values(view.rows());
-        for (id, column) in fold
-            .columns
-            .iter()
-            .zip(self.values.chunks_exact_mut(values))
-        {
-            let out = &mut column[first..first + count];
-            prefix.fold(view.first_row(), view.column(*id), out);
-        }
+        let columns = self.values.chunks_exact_mut(values);
+        let outs = columns.map(|column| &mut column[first..first + count]);
+        prefix.fold_columns(view, &fold.columns, outs);
         let end = view.first_row() + view.rows() as u64;
         if !end.is_multiple_of((values as u64) << prefix.log2()) {
             return;

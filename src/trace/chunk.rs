@@ -4,6 +4,7 @@
 //! It does not know who runs the machine, nor which chunk of the trace it holds next.
 
 use bytemuck::{Pod, Zeroable};
+use tracelane_kernels::gather;
 
 use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
@@ -183,10 +184,7 @@ impl Chunk {
         let indices = &raw[Column::PcIndex as usize * stride..][..rows];
         for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
             if self.set.contains(column.id()) {
-                let table = program.static_column(*column);
-                for (value, &index) in target.iter_mut().zip(indices) {
-                    *value = table[index as usize];
-                }
+                gather(program.static_column(*column), indices, &mut target[..rows]);
             }
         }
     }

@@ -92,13 +92,16 @@ fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Ve
     let bits: Vec<Vec<u8>> = (0..size.column_count)
         .map(|_| column(rows / 8, rng, |x| x as u8))
         .collect();
+    let (half_pairs, byte_pairs, bit_pairs) = (halves.clone(), bytes.clone(), bits.clone());
     let point: Vec<F> = elements(size.rows_log2, rng);
+    let (plane_point, weights) = (point.clone(), eq_table(&point));
     let planes = move || -> WeightPlanes<F> { eq_planes(&point) };
     let mut sums = AxpySums::<F>::new(rows);
     let mut totals = vec![F::ZERO; rows];
     let weight: F = elements(1, rng)[0];
     let (mut flushed, mut flushed_out) = (AxpySums::<F>::new(rows), vec![F::ZERO; rows]);
-    let [p1, p2, p3, p4, p5] = [planes(), planes(), planes(), planes(), planes()];
+    let [p1, p2, p3, p4, p5] = [(); 5].map(|()| planes());
+    let [p6, p7, p8] = [(); 3].map(|()| planes());
     vec![
         case("dot_u32", cells, move || {
             for column in &words {
@@ -124,6 +127,28 @@ fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Ve
             for column in &bits {
                 black_box(kernels.dot_bits(p5.view(), black_box(column), rows));
             }
+        }),
+        case("dot2_u16", cells, move || {
+            for pair in half_pairs.chunks_exact(2) {
+                black_box(kernels.dot2_u16(p6.view(), black_box([&pair[0], &pair[1]])));
+            }
+        }),
+        case("dot2_u8", cells, move || {
+            for pair in byte_pairs.chunks_exact(2) {
+                black_box(kernels.dot2_u8(p7.view(), black_box([&pair[0], &pair[1]])));
+            }
+        }),
+        case("dot2_bits", cells, move || {
+            for pair in bit_pairs.chunks_exact(2) {
+                let pair = black_box([&pair[0][..], &pair[1]]);
+                black_box(kernels.dot2_bits(p8.view(), pair, rows));
+            }
+        }),
+        case("eq_planes, rows", rows, move || {
+            black_box(eq_planes(black_box(&plane_point)));
+        }),
+        case("from_weights, rows", rows, move || {
+            black_box(WeightPlanes::from_weights(black_box(&weights)));
         }),
         case("axpy and one flush", cells, move || {
             for column in &added {
@@ -221,6 +246,23 @@ fn grids<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> V
             kernels.grid_add(&mut grid, black_box(&columns));
         })
     }));
+    let columns = [(); 3].map(|()| column(rows, rng, |x| x));
+    let planes: WeightPlanes<F> = eq_planes(&elements(size.rows_log2 - 4, rng));
+    let mut grid = WindowGrid::<F>::new(4, 3, 3);
+    cases.push(case(
+        "grid_accumulate, 3 columns, w = 4, rows",
+        rows,
+        move || {
+            let columns = [0, 1, 2].map(|one| GridColumn::Words(&columns[one]));
+            kernels.grid_accumulate(&mut grid, planes.view(), black_box(&columns));
+        },
+    ));
+    let mut grid = WindowGrid::<F>::new(4, 2, 2);
+    let mut drained = vec![F::ZERO; grid.point_count()];
+    let scale: F = elements(1, rng)[0];
+    cases.push(case("drain_into, points", drained.len(), move || {
+        grid.drain_into(black_box(scale), &mut drained);
+    }));
     let tables = [(); 2].map(|()| elements::<F>(16, rng));
     let weight: F = elements(1, rng)[0];
     let point_count = tracelane_kernels::grid_points(4, 2);
@@ -281,6 +323,11 @@ fn tables<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> 
             ));
         }));
     }
+    let (a, b) = (table(rng), table(rng));
+    cases.push(case("evaluate_low without eq, rows", len, move || {
+        let (a, b) = black_box((&a[..], &b[..]));
+        black_box(kernels.evaluate_low(a, b, EqFactors::ones()));
+    }));
     type BindEvaluate<F> = fn(&Kernels<F>, &mut [F], &mut [F], F, EqFactors<'_, F>) -> [F; 2];
     let fused: [(&str, BindEvaluate<F>); 2] = [
         ("bind_evaluate_low, rows", Kernels::bind_evaluate_low),

@@ -4,19 +4,24 @@
 //! representations. Used where every few rows end in an element (`prefix_dot`, `axpy_flush`); a long
 //! dot product reduces once and uses `reduce_dot`.
 //!
-//! Sketch, per eight elements: 23 multiplies of eight lanes, about 100 additions, shifts and masks,
-//! then per element one scalar subtraction and selection.
+//! The quotient is exact but for a sum that lies within `2^-17` p above a multiple of p: whether one of the
+//! eight might is a single comparison, and only then is p subtracted once more.
+//!
+//! Sketch, per eight elements: 23 multiplies of eight lanes, about 90 additions, shifts and masks, and
+//! a transpose of four words. Several banks cost 30 operations each before.
 
 use super::bn254::{LIMB_MASK, MU_LOW, P, subtract_once};
-use super::{MAX_LIMBS, lane_products};
-use crate::lanes::Lanes;
+use super::{MAX_LIMBS, REDUCE_LANES_BANKS, REDUCE_LANES_LOG2};
+use crate::lanes::{Lanes, for_limbs};
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 
-/// `floor(2^297 / p)`, between `2^43` and `2^44`.
-const MU: u64 = (1 << 43) | MU_LOW >> 21;
-const MU_0: u32 = (MU & ((1 << 22) - 1)) as u32;
-const MU_1: u32 = (MU >> 22) as u32;
+/// `floor(2^313 / p)`, between `2^59` and `2^60`.
+const MU: u64 = (1 << 59) | MU_LOW >> 5;
+const MU_0: u32 = (MU & ((1 << 30) - 1)) as u32;
+const MU_1: u32 = (MU >> 30) as u32;
+/// The top limb of p: a value whose own is smaller is below p.
+const P_9: u64 = P[3] >> (26 * 9 - 64 * 3);
 
 /// The limbs of `2^260 - p`: adding a multiple of it subtracts that multiple of p modulo `2^260`.
 const MINUS_P: [u32; 10] = minus_p();
@@ -41,87 +46,101 @@ const fn minus_p() -> [u32; 10] {
     limbs
 }
 
-/// The bounds of `reduce` from its fullest lanes, two banks of 64 bits; a quotient is below `2^39`.
+/// The bounds of `reduce` from its fullest lanes, four banks of 63 bits.
 const _: () = {
-    assert!(
-        lane_products::<Fr>() << 32 <= 1 << 39,
-        "V is below p * 2^39"
-    );
-    assert!(P[3] < 1 << 62, "and so T below 2^(254 + 39 - 251)");
-    assert!(MU_0 < 1 << 22 && MU_1 < 1 << 22);
-    let middle = ((1u64 << 21) - 1) * (MU_0 as u64 + 2 * MU_1 as u64);
-    assert!(middle < 1 << 45);
-    let limb = 2 * (LIMB_MASK + (u64::MAX >> 26));
-    let products = LIMB_MASK * LIMB_MASK + ((1 << 13) - 1) * LIMB_MASK;
-    // With a carry below 2^27 the sum is below 2^53, which leaves such a carry.
-    assert!(limb + products + (1 << 27) < 1 << 53);
+    assert!(REDUCE_LANES_LOG2 == 39 && REDUCE_LANES_BANKS == 4);
+    // V is below 2^(254 + 39), and so T below 2^(293 - 233), and a quotient below 2^39.
+    assert!(P[3] < 1 << 62 && MU >> 60 == 0);
+    let middle = (LIMB_30 as u128) * (MU_0 as u128 + MU_1 as u128);
+    assert!(middle < 1 << 61 && (LIMB_30 as u128) * (MU_1 as u128) < 1 << 60);
+    // The error of T MU / 2^80, in units of 2^-80: three units of T, MU's floor, the low halves, the
+    // inner floor.
+    let error = 3 * (MU as u128 + 1) + (1 << 60) + (1 << 60) + (1 << 60);
+    assert!(error < 1 << (80 - 17));
+    // What lies below limb 7 is less than a unit of T: seven limbs of 63 bits.
+    assert!(63 + 26 * 6 + 1 < 233);
+    // One limb of the last loop: a lane, or four spread ones; the products; a carry.
+    let spread = REDUCE_LANES_BANKS as u128 * (LIMB_MASK as u128 + ((1 << 63) >> 26));
+    assert!(spread < 1 << 63);
+    let products = (LIMB_MASK * LIMB_MASK + ((1 << 13) - 1) * LIMB_MASK) as u128;
+    assert!((1u128 << 63) + products + (1 << 38) < 1 << 64);
 };
+/// The largest half of T.
+const LIMB_30: u64 = (1 << 30) - 1;
 
-/// Carries of one limb moved to the next, once: limbs below `2^26 + 2^38`, and what leaves the top.
+/// Carries of one limb moved to the next, once: limbs below `2^26 + 2^37`.
 #[inline(always)]
-fn spread<L: Lanes>(isa: L, bank: &[L::Wide; MAX_LIMBS]) -> [L::Wide; 11] {
-    let mut out = [isa.wide_zero(); 11];
-    for k in 0..10 {
-        out[k] = isa.wide_add(out[k], isa.wide_and(bank[k], LIMB_MASK));
-        out[k + 1] = isa.wide_shr(bank[k], 26);
+fn spread<L: Lanes>(isa: L, bank: &[L::Wide; MAX_LIMBS]) -> [L::Wide; 10] {
+    let mut out = *bank;
+    for k in 0..9 {
+        out[k] = isa.wide_and(bank[k], LIMB_MASK);
+    }
+    for k in 1..10 {
+        out[k] = isa.wide_add(out[k], isa.wide_shr(bank[k - 1], 26));
     }
     out
 }
 
 /// See `WeightField::reduce_lanes`.
 ///
-/// With V the value of a lane, below `p * 2^39`, `T` in `(V / 2^251 - 2 - 2^-20, V / 2^251]` and `T < 2^42`,
-/// `q = floor(T MU / 2^46)`, of which the product of the low halves is left out, lies in
-/// `(V/p - 1.7, V/p]`: two units of T are 0.34, MU costs `2^-4`, the low halves and the inner floor
-/// `2^-3` each, the outer floor 1. So `V - q p` lies in `[0, 2p)`.
+/// With V the value of a lane, below `p * 2^39`, `T` lies in `(V / 2^233 - 3, V / 2^233]` and below
+/// `2^60`: two floors cost a unit each, and the limbs below the seventh sum to less than `2^220`.
+/// `T MU / 2^80`, of which the product of the low halves is left out, lies in `(V/p - 2^-17, V/p]`:
+/// three units of T are at most `3 * 2^-20`; MU, the low halves and the inner floor `2^-20` each. q
+/// is its floor, so `V - q p` lies in `[0, p (1 + 2^-17))`.
 #[inline(always)]
 pub(super) fn reduce<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Fr; 8]) {
     let (first, others) = banks.split_first().expect("a bank");
-    let mut v = spread(isa, first);
-    for bank in others {
-        let limbs = spread(isa, bank);
-        for k in 0..11 {
-            v[k] = isa.wide_add(v[k], limbs[k]);
+    let mut v = *first;
+    if !others.is_empty() {
+        v = spread(isa, first);
+        for bank in others {
+            let limbs = spread(isa, bank);
+            for_limbs!(k in 0..10 => {
+                v[k] = isa.wide_add(v[k], limbs[k]);
+            });
         }
     }
-    let high = isa.wide_add(v[9], isa.wide_shr(v[8], 26));
-    let t = isa.wide_add(isa.wide_shl(v[10], 9), isa.wide_shr(high, 17));
-    let t_0 = isa.narrow(isa.wide_and(t, (1 << 21) - 1));
-    let t_1 = isa.narrow(isa.wide_shr(t, 21));
+    let t = isa.wide_add(
+        isa.wide_shl(v[9], 1),
+        isa.wide_add(isa.wide_shr(v[8], 25), isa.wide_shr(v[7], 51)),
+    );
+    let t_0 = isa.narrow(isa.wide_and(t, LIMB_30));
+    let t_1 = isa.narrow(isa.wide_shr(t, 30));
     let middle = isa.wide_add(
         isa.wide_mul(t_1, isa.splat_pair(MU_0)),
-        isa.wide_mul(t_0, isa.splat_pair(2 * MU_1)),
+        isa.wide_mul(t_0, isa.splat_pair(MU_1)),
     );
     let top = isa.wide_mul(t_1, isa.splat_pair(MU_1));
-    let q = isa.wide_shr(isa.wide_add(top, isa.wide_shr(middle, 22)), 3);
+    let q = isa.wide_shr(isa.wide_add(top, isa.wide_shr(middle, 30)), 20);
     let q_0 = isa.narrow(isa.wide_and(q, LIMB_MASK));
     let q_1 = isa.narrow(isa.wide_shr(q, 26));
 
-    // Each sum is below 2^40 + 2^52 + 2^39 and its carry.
     let mut limbs = [isa.wide_zero(); 10];
-    let mut carry = isa.wide_zero();
-    for k in 0..10 {
-        let product = isa.wide_mul(q_0, isa.splat_pair(MINUS_P[k]));
-        let mut sum = isa.wide_add(isa.wide_add(v[k], carry), product);
+    let mut sum = isa.wide_zero();
+    for_limbs!(k in 0..10 => {
+        // The carry of the limb below.
+        sum = isa.wide_add(isa.wide_shr(sum, 26), v[k]);
+        sum = isa.wide_add(sum, isa.wide_mul(q_0, isa.splat_pair(MINUS_P[k])));
         if k > 0 {
             sum = isa.wide_add(sum, isa.wide_mul(q_1, isa.splat_pair(MINUS_P[k - 1])));
         }
         limbs[k] = isa.wide_and(sum, LIMB_MASK);
-        carry = isa.wide_shr(sum, 26);
+    });
+    let rows = isa.wide_transpose(words(isa, &limbs));
+    for (out, row) in out.iter_mut().zip(rows) {
+        *out = Fr::new_unchecked(BigInt(row));
     }
-    let words = words(isa, &limbs);
-    for (lane, out) in out.iter_mut().enumerate() {
-        let word = |k: usize| words[k][lane];
-        *out = Fr::new_unchecked(BigInt(subtract_once(
-            [word(0), word(1), word(2), word(3)],
-            P,
-        )));
+    if isa.wide_any_above(limbs[9], P_9 - 1) {
+        for out in out {
+            out.0.0 = subtract_once(out.0.0, P);
+        }
     }
 }
 
 /// Ten limbs to four words; the bits of a sum do not overlap below `2^256`.
 #[inline(always)]
-fn words<L: Lanes>(isa: L, limbs: &[L::Wide; 10]) -> [[u64; 8]; 4] {
+fn words<L: Lanes>(isa: L, limbs: &[L::Wide; 10]) -> [L::Wide; 4] {
     // Macros, because closures may be compiled without the tier's instructions; written out, because
     // in a loop the shifts would not be constants.
     macro_rules! sum {
@@ -138,17 +157,12 @@ fn words<L: Lanes>(isa: L, limbs: &[L::Wide; 10]) -> [[u64; 8]; 4] {
             isa.wide_shr(limbs[$k], $bits)
         };
     }
-    let words = [
+    [
         sum!(limbs[0], left!(1, 26), left!(2, 52)),
         sum!(right!(2, 12), left!(3, 14), left!(4, 40)),
         sum!(right!(4, 24), left!(5, 2), left!(6, 28), left!(7, 54)),
         sum!(right!(7, 10), left!(8, 16), left!(9, 42)),
-    ];
-    let mut rows = [[0; 8]; 4];
-    for k in 0..4 {
-        rows[k] = isa.wide_to_array(words[k]);
-    }
-    rows
+    ]
 }
 
 #[cfg(test)]
@@ -192,20 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn two_banks_of_full_lanes() {
-        // 64 rows of largest values: p - 1 has the largest top limb and an empty lowest one,
+    fn banks_of_full_lanes() {
+        // 32 rows of largest values: p - 1 has the largest top limb and an empty lowest one,
         // 2^253 - 1 fills all limbs but the top one.
         let largest = [P[0] - 1, P[1], P[2], P[3]];
         let full = [u64::MAX, u64::MAX, u64::MAX, (1 << 61) - 1];
         for weight in [largest, full].map(|words| Fr::new_unchecked(BigInt(words))) {
             let lanes = weight
                 .split()
-                .map(|limb| [64 * u64::from(limb) * u64::from(u32::MAX); 8]);
-            for count in 1..=2u64 {
-                let banks = vec![lanes; count as usize];
+                .map(|limb| [32 * u64::from(limb) * u64::from(u32::MAX); 8]);
+            for count in 1..=REDUCE_LANES_BANKS {
                 let mut out = [Fr::ZERO; 8];
-                reduce(Scalar, &banks, &mut out);
-                let rows = Fr::from(64 * count) * Fr::from(u32::MAX);
+                reduce(Scalar, &vec![lanes; count], &mut out);
+                let rows = Fr::from(32 * count as u64) * Fr::from(u32::MAX);
                 assert_eq!(out, [weight * rows; 8]);
             }
         }

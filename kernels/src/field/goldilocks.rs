@@ -6,7 +6,9 @@
 //! ark-ff 0.6.0's generic multiplication drops the carry of a modulus without a spare top bit
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
-use super::{MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, sealed};
+use super::{
+    MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, REDUCE_LANES_LOG2, WeightField, sealed,
+};
 use crate::lanes::Lanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
 
@@ -255,18 +257,21 @@ impl WeightField for Goldilocks2 {
 
     #[inline(always)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]) {
-        let mut lanes = [[[0; 8]; MAX_LIMBS]; 2];
-        for (lanes, bank) in lanes.iter_mut().zip(banks) {
-            for limb in 0..Self::LIMBS {
-                lanes[limb] = isa.wide_to_array(bank[limb]);
+        // The values of an output sum to at most 2^39, so that all banks together fit the lanes.
+        const { assert!(Self::LIMB_BITS + REDUCE_LANES_LOG2 <= 64) };
+        let (first, others) = banks.split_first().expect("a bank");
+        let mut lanes = [[0; 8]; MAX_LIMBS];
+        for limb in 0..Self::LIMBS {
+            let mut sum = first[limb];
+            for bank in others {
+                sum = isa.wide_add(sum, bank[limb]);
             }
+            lanes[limb] = isa.wide_to_array(sum);
         }
         for (lane, out) in out.iter_mut().enumerate() {
             let mut sums = [0; MAX_LIMBS];
-            for lanes in &lanes[..banks.len()] {
-                for limb in 0..Self::LIMBS {
-                    sums[limb] += u128::from(lanes[limb][lane]);
-                }
+            for limb in 0..Self::LIMBS {
+                sums[limb] = u128::from(lanes[limb][lane]);
             }
             *out = Self::reduce_dot(&sums);
         }

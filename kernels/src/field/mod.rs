@@ -26,6 +26,11 @@ pub const MAX_SUMS: usize = 16;
 /// Most rows one dot product may run over: `2^31` values of 32 bits keep every sum in range.
 pub const MAX_DOT_ROWS: usize = 1 << 31;
 
+/// log2 of the sum of values one output of `reduce_lanes` may have.
+pub(crate) const REDUCE_LANES_LOG2: u32 = 39;
+/// Banks `reduce_lanes` takes at most.
+pub(crate) const REDUCE_LANES_BANKS: usize = 4;
+
 /// Most products one [`WeightField::Accumulator`] may hold.
 pub const MAX_PRODUCTS: u64 = 1 << 60;
 
@@ -67,8 +72,8 @@ pub trait WeightField: Field + sealed::Sealed {
     fn reduce_dot(sums: &[u128; MAX_LIMBS]) -> Self;
 
     /// `reduce_dot` of eight lanes at once: lane k of limb j summed over the banks is sum j of
-    /// `out[k]`. A lane is a sum of at most 128, or `2^(32 - LIMB_BITS)`, products of a weight and a
-    /// `u32`, in at most two banks.
+    /// `out[k]`. Lanes are below `2^63`, at most four banks, and the values of the products'
+    /// `u32` factors sum to at most `2^REDUCE_LANES_LOG2` per output.
     #[doc(hidden)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]);
 
@@ -92,12 +97,6 @@ pub(crate) const fn tile_rows<F: WeightField>(value_bits: u32) -> usize {
     4 << at_most((64 - F::LIMB_BITS - value_bits) as usize, 10)
 }
 
-/// Products of a limb and a `u32` one lane of `reduce_lanes` may hold, over all its banks.
-pub(crate) const fn lane_products<F: WeightField>() -> u64 {
-    let full = 1 << (32 - F::LIMB_BITS);
-    if full > 128 { full } else { 128 }
-}
-
 /// The smaller one.
 pub(crate) const fn at_most(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
@@ -119,8 +118,6 @@ const _: () = {
     // One sum of `reduce_dot`, and the value of all: a weight is below p, the values add to 2^63.
     let values = MAX_DOT_ROWS as u128 * 0xffff_ffff;
     assert!(values < 1 << 63 && values * ((1 << 26) - 1) < 1 << 90);
-    // Two banks of 64 rows, or one bank that is as full as 64 bits are.
-    assert!(lane_products::<Fr>() == 128 && lane_products::<Goldilocks2>() == 1024);
 };
 
 /// Limbs per coordinate.
@@ -140,9 +137,10 @@ pub(crate) const fn add_carry(a: u64, b: u64, carry: &mut u64) -> u64 {
 /// `a - b - borrow` with borrow out (0 or 1).
 #[inline(always)]
 pub(crate) const fn sub_borrow(a: u64, b: u64, borrow: &mut u64) -> u64 {
-    let t = (a as u128).wrapping_sub(b as u128 + *borrow as u128);
-    *borrow = (t >> 127) as u64;
-    t as u64
+    let (t, first) = a.overflowing_sub(b);
+    let (t, second) = t.overflowing_sub(*borrow);
+    *borrow = (first | second) as u64;
+    t
 }
 
 /// `a + b * c + carry` with carry out; the total is below `2^128`.

@@ -11,6 +11,15 @@
 use crate::lanes::{Group, Lanes, WideGroup};
 use core::arch::x86_64::*;
 
+/// Calls intrinsics between registers: they need nothing but the instruction to exist.
+macro_rules! avx2 {
+    ($call:expr) => {{
+        // SAFETY: the call is reachable only through a method of `Avx2`, whose value proves that the
+        // processor has AVX2, and touches no memory.
+        unsafe { $call }
+    }};
+}
+
 /// Proof that AVX2 and BMI2 may be executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
@@ -26,30 +35,52 @@ impl Avx2 {
     }
 }
 
+impl Avx2 {
+    /// Turns four rows of four words into four columns.
+    #[inline(always)]
+    pub(super) fn transpose_words(self, r: [__m256i; 4]) -> [__m256i; 4] {
+        avx2!({
+            let (p0, q0) = (
+                _mm256_unpacklo_epi64(r[0], r[1]),
+                _mm256_unpackhi_epi64(r[0], r[1]),
+            );
+            let (p1, q1) = (
+                _mm256_unpacklo_epi64(r[2], r[3]),
+                _mm256_unpackhi_epi64(r[2], r[3]),
+            );
+            [
+                _mm256_permute2x128_si256::<0x20>(p0, p1),
+                _mm256_permute2x128_si256::<0x20>(q0, q1),
+                _mm256_permute2x128_si256::<0x31>(p0, p1),
+                _mm256_permute2x128_si256::<0x31>(q0, q1),
+            ]
+        })
+    }
+}
+
 /// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn with_features<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
+/// As `with_features`, without vectors wider than the build has.
+#[target_feature(enable = "bmi1,bmi2")]
+fn with_scalar_features<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
 /// Even and odd lanes; only the low 32 bits of each 64-bit lane count.
 type EvenOdd = (__m256i, __m256i);
-
-/// Calls intrinsics that need nothing but the instruction to exist.
-macro_rules! avx2 {
-    ($call:expr) => {{
-        // SAFETY: the call is reachable only through a method of `Avx2`, whose value proves that the
-        // processor has AVX2. The intrinsics inside touch registers, or the memory behind a
-        // reference of exactly the size (and, where aligned, the alignment) they access.
-        unsafe { $call }
-    }};
-}
 
 impl Lanes for Avx2 {
     type U32 = __m256i;
     type Pair = EvenOdd;
+    type Mask = __m256i;
     type Sum = __m256i;
     type Wide = EvenOdd;
+
+    const REGISTERS: usize = 16;
 
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
@@ -57,8 +88,14 @@ impl Lanes for Avx2 {
         unsafe { with_features(body) }
     }
     #[inline(always)]
+    fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R {
+        // SAFETY: `self` proves that the processor has the features `with_scalar_features` enables.
+        unsafe { with_scalar_features(body) }
+    }
+    #[inline(always)]
     fn load(self, rows: &[u32; 8]) -> __m256i {
-        avx2!(_mm256_loadu_si256(rows.as_ptr().cast()))
+        // SAFETY: `self` proves AVX2; reads the 32 bytes of `rows`, at any alignment.
+        unsafe { _mm256_loadu_si256(rows.as_ptr().cast()) }
     }
     #[inline(always)]
     fn zero(self) -> __m256i {
@@ -66,15 +103,26 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn load_group(self, group: &Group) -> __m256i {
-        avx2!(_mm256_load_si256(group.0.as_ptr().cast()))
+        // SAFETY: `self` proves AVX2; reads the 32 bytes of a group, whose alignment is 32.
+        unsafe { _mm256_load_si256(group.0.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn load_pair(self, groups: &[Group; 2]) -> EvenOdd {
+        let odd = groups.as_ptr().cast::<u32>().wrapping_add(1);
+        // SAFETY: `self` proves AVX2; reads bytes 4 to 36 of the 64 that `groups` has, through a
+        // pointer to all of them, at any alignment.
+        let odd = unsafe { _mm256_loadu_si256(odd.cast()) };
+        (self.load_group(&groups[0]), odd)
     }
     #[inline(always)]
     fn load_u16(self, rows: &[u16; 8]) -> __m256i {
-        avx2!(_mm256_cvtepu16_epi32(_mm_loadu_si128(rows.as_ptr().cast())))
+        // SAFETY: `self` proves AVX2; reads the 16 bytes of `rows`, at any alignment.
+        unsafe { _mm256_cvtepu16_epi32(_mm_loadu_si128(rows.as_ptr().cast())) }
     }
     #[inline(always)]
     fn load_u8(self, rows: &[u8; 8]) -> __m256i {
-        avx2!(_mm256_cvtepu8_epi32(_mm_loadl_epi64(rows.as_ptr().cast())))
+        // SAFETY: `self` proves AVX2; reads the 8 bytes of `rows`, at any alignment.
+        unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(rows.as_ptr().cast())) }
     }
     #[inline(always)]
     fn mask_bits(self, bits: u8) -> __m256i {
@@ -85,12 +133,21 @@ impl Lanes for Avx2 {
         })
     }
     #[inline(always)]
-    fn and(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_and_si256(a, b))
+    fn mask_add(self, acc: __m256i, mask: __m256i, x: __m256i) -> __m256i {
+        avx2!(_mm256_add_epi32(acc, _mm256_and_si256(mask, x)))
     }
     #[inline(always)]
-    fn add(self, a: __m256i, b: __m256i) -> __m256i {
-        avx2!(_mm256_add_epi32(a, b))
+    fn deinterleave(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        avx2!({
+            let (a, b) = (_mm256_castsi256_ps(a), _mm256_castsi256_ps(b));
+            // Each half has two lanes of a, then two of b.
+            let even = _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
+            let odd = _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(a, b));
+            [
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(even),
+                _mm256_permute4x64_epi64::<0b11_01_10_00>(odd),
+            ]
+        })
     }
     #[inline(always)]
     fn transpose(self, r: [__m256i; 8]) -> [__m256i; 8] {
@@ -167,12 +224,14 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn sum_to_array(self, a: __m256i) -> [u64; 4] {
         let mut out = [0; 4];
-        avx2!(_mm256_storeu_si256(out.as_mut_ptr().cast(), a));
+        // SAFETY: `self` proves AVX2; writes the 32 bytes of `out`, at any alignment.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), a) };
         out
     }
     #[inline(always)]
     fn sum_from_array(self, a: &[u64; 4]) -> __m256i {
-        avx2!(_mm256_loadu_si256(a.as_ptr().cast()))
+        // SAFETY: `self` proves AVX2; reads the 32 bytes of `a`, at any alignment.
+        unsafe { _mm256_loadu_si256(a.as_ptr().cast()) }
     }
     #[inline(always)]
     fn wide_zero(self) -> EvenOdd {
@@ -226,18 +285,22 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn wide_load(self, group: &WideGroup) -> EvenOdd {
         let (even, odd) = group.0.split_at(4);
-        avx2!((
-            _mm256_load_si256(even.as_ptr().cast()),
-            _mm256_load_si256(odd.as_ptr().cast())
-        ))
+        // SAFETY: `self` proves AVX2; each half is 32 bytes of a group, whose alignment is 64.
+        unsafe {
+            (
+                _mm256_load_si256(even.as_ptr().cast()),
+                _mm256_load_si256(odd.as_ptr().cast()),
+            )
+        }
     }
     #[inline(always)]
     fn wide_store(self, a: EvenOdd, group: &mut WideGroup) {
         let (even, odd) = group.0.split_at_mut(4);
-        avx2!({
+        // SAFETY: `self` proves AVX2; each half is 32 bytes of a group, whose alignment is 64.
+        unsafe {
             _mm256_store_si256(even.as_mut_ptr().cast(), a.0);
             _mm256_store_si256(odd.as_mut_ptr().cast(), a.1);
-        });
+        }
     }
     #[inline(always)]
     fn wide_to_array(self, a: EvenOdd) -> [u64; 8] {
@@ -246,6 +309,29 @@ impl Lanes for Avx2 {
         for k in 0..4 {
             rows[2 * k] = even[k];
             rows[2 * k + 1] = odd[k];
+        }
+        rows
+    }
+    #[inline(always)]
+    fn wide_any_above(self, a: EvenOdd, limit: u64) -> bool {
+        avx2!({
+            let limit = _mm256_set1_epi64x(limit as i64);
+            let (even, odd) = (
+                _mm256_cmpgt_epi64(a.0, limit),
+                _mm256_cmpgt_epi64(a.1, limit),
+            );
+            _mm256_movemask_epi8(_mm256_or_si256(even, odd)) != 0
+        })
+    }
+    #[inline(always)]
+    fn wide_transpose(self, words: [EvenOdd; 4]) -> [[u64; 4]; 8] {
+        let [a, b, c, d] = words;
+        let even = self.transpose_words([a.0, b.0, c.0, d.0]);
+        let odd = self.transpose_words([a.1, b.1, c.1, d.1]);
+        let mut rows = [[0; 4]; 8];
+        for k in 0..4 {
+            rows[2 * k] = self.sum_to_array(even[k]);
+            rows[2 * k + 1] = self.sum_to_array(odd[k]);
         }
         rows
     }

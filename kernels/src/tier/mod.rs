@@ -2,6 +2,8 @@
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(crate) mod avx2;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(crate) mod avx512;
 pub(crate) mod portable;
 pub(crate) mod scalar;
 
@@ -17,20 +19,23 @@ pub enum Tier {
     Portable,
     /// AVX2 and BMI2, found at run time.
     Avx2,
+    /// AVX-512 F and VL beside those, found at run time.
+    Avx512,
 }
 
 impl Tier {
-    /// Every tier, slowest first.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Portable, Self::Avx2];
+    /// Every tier, what needs least of the processor first.
+    pub const ALL: [Self; 4] = [Self::Scalar, Self::Portable, Self::Avx2, Self::Avx512];
 
     /// The fastest tier this processor has. Under Miri: the scalar tier.
     pub fn detect() -> Self {
         if cfg!(miri) {
             Self::Scalar
-        } else if Self::Avx2.is_available() {
-            Self::Avx2
         } else {
-            Self::Portable
+            let mut widest_first = Self::ALL.into_iter().rev();
+            widest_first
+                .find(|tier| tier.is_available())
+                .unwrap_or(Self::Scalar)
         }
     }
 
@@ -42,8 +47,10 @@ impl Tier {
             Self::Portable => !cfg!(miri),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Self::Avx2 => avx2::Avx2::detect().is_some(),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Self::Avx512 => avx512::Avx512::detect().is_some(),
             #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-            Self::Avx2 => false,
+            Self::Avx2 | Self::Avx512 => false,
         }
     }
 
@@ -53,6 +60,7 @@ impl Tier {
             Self::Scalar => "scalar",
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
         }
     }
 }
@@ -63,13 +71,13 @@ impl fmt::Display for Tier {
     }
 }
 
-/// A tier name that is none of `scalar`, `portable`, `avx2`.
+/// A tier name that is none of `scalar`, `portable`, `avx2`, `avx512`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownTier;
 
 impl fmt::Display for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown tier: expected scalar, portable or avx2")
+        f.write_str("unknown tier: expected scalar, portable, avx2 or avx512")
     }
 }
 
@@ -87,6 +95,10 @@ impl FromStr for Tier {
 }
 
 /// How a kernel entry obtains its tier's proof at run time.
+///
+/// A table is chosen once; its function pointers have one type for every tier and so cannot carry the
+/// proof. What `obtain` asks on every call is the standard library's cached answer: a load and a
+/// test of bits, beside at least a chunk of work.
 pub(crate) trait Obtain: Lanes {
     /// The proof. Panics where the processor lacks the tier; a table for it cannot exist there.
     fn obtain() -> Self;
@@ -111,5 +123,13 @@ impl Obtain for avx2::Avx2 {
     #[inline(always)]
     fn obtain() -> Self {
         Self::detect().expect("the AVX2 table exists only where AVX2 was detected")
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+impl Obtain for avx512::Avx512 {
+    #[inline(always)]
+    fn obtain() -> Self {
+        Self::detect().expect("the AVX-512 table exists only where AVX-512 was detected")
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::lanes::{Group, Lanes, WideGroup};
 use bytemuck::cast;
-use wide::{i32x4, u32x4, u32x8, u64x4};
+use wide::{i32x4, u8x16, u16x8, u32x4, u32x8, u64x4};
 
 /// Crate `wide`; needs nothing of the processor beyond what the build targets.
 #[derive(Clone, Copy, Debug)]
@@ -15,9 +15,32 @@ type WideHalves = [u64x4; 2];
 
 const LOW: u64x4 = u64x4::new([0xffff_ffff; 4]);
 
+/// Whether `wide` multiplies signed lanes one by one.
+const NO_SIGNED_MUL: bool = cfg!(all(target_feature = "sse2", not(target_feature = "sse4.1")));
+
+/// Where the signed multiplication would be four scalar ones, the unsigned one is corrected: a negative
+/// factor was read as `2^32` too large, and the product is too large by as many of the other.
 #[inline(always)]
 fn signed_mul(a: u32x4, b: u32x4) -> u64x4 {
-    cast(cast::<u32x4, i32x4>(a).widening_mul(cast::<u32x4, i32x4>(b)))
+    let (signed_a, signed_b): (i32x4, i32x4) = (cast(a), cast(b));
+    if NO_SIGNED_MUL {
+        let excess =
+            (cast::<i32x4, u32x4>(signed_a >> 31) & b) + (cast::<i32x4, u32x4>(signed_b >> 31) & a);
+        a.widening_mul(b) - (zero_extend(excess) << 32)
+    } else {
+        cast(signed_a.widening_mul(signed_b))
+    }
+}
+
+/// As `signed_mul`, `a` being no negative factor.
+#[inline(always)]
+fn half_signed_mul(a: u32x4, b: u32x4) -> u64x4 {
+    if NO_SIGNED_MUL {
+        let negative: u32x4 = cast(cast::<u32x4, i32x4>(b) >> 31);
+        a.widening_mul(b) - (zero_extend(negative & a) << 32)
+    } else {
+        signed_mul(a, b)
+    }
 }
 
 #[inline(always)]
@@ -35,11 +58,18 @@ fn zero_extend(x: u32x4) -> u64x4 {
 impl Lanes for Portable {
     type U32 = u32x8;
     type Pair = Halves;
+    type Mask = u32x8;
     type Sum = u64x4;
     type Wide = WideHalves;
 
+    const REGISTERS: usize = 16;
+
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    #[inline(always)]
+    fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R {
         body()
     }
     #[inline(always)]
@@ -55,12 +85,17 @@ impl Lanes for Portable {
         u32x8::new(group.0)
     }
     #[inline(always)]
+    fn load_pair(self, groups: &[Group; 2]) -> Halves {
+        cast(groups[0].0)
+    }
+    #[inline(always)]
     fn load_u16(self, rows: &[u16; 8]) -> u32x8 {
         u32x8::new(rows.map(u32::from))
     }
     #[inline(always)]
     fn load_u8(self, rows: &[u8; 8]) -> u32x8 {
-        u32x8::new(rows.map(u32::from))
+        let bytes: u8x16 = cast([u64::from_le_bytes(*rows), 0]);
+        u32x8::from(u16x8::from_u8x16_low(bytes))
     }
     #[inline(always)]
     fn mask_bits(self, bits: u8) -> u32x8 {
@@ -69,12 +104,16 @@ impl Lanes for Portable {
         present.simd_eq(lane_bit)
     }
     #[inline(always)]
-    fn and(self, a: u32x8, b: u32x8) -> u32x8 {
-        a & b
+    fn mask_add(self, acc: u32x8, mask: u32x8, x: u32x8) -> u32x8 {
+        acc + (mask & x)
     }
     #[inline(always)]
-    fn add(self, a: u32x8, b: u32x8) -> u32x8 {
-        a + b
+    fn deinterleave(self, a: u32x8, b: u32x8) -> [u32x8; 2] {
+        let lanes: [[u32; 2]; 8] = cast([a, b]);
+        [
+            u32x8::new(lanes.map(|pair| pair[0])),
+            u32x8::new(lanes.map(|pair| pair[1])),
+        ]
     }
     #[inline(always)]
     fn transpose(self, rows: [u32x8; 8]) -> [u32x8; 8] {
@@ -98,7 +137,7 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     fn mul_add_signed(self, acc: u64x4, a: Halves, b: Halves) -> u64x4 {
-        acc + signed_mul(a[0], b[0]) + signed_mul(a[1], b[1])
+        acc + half_signed_mul(a[0], b[0]) + half_signed_mul(a[1], b[1])
     }
     #[inline(always)]
     fn widen_add(self, acc: u64x4, x: u32x8) -> u64x4 {
@@ -176,5 +215,14 @@ impl Lanes for Portable {
     #[inline(always)]
     fn wide_to_array(self, a: WideHalves) -> [u64; 8] {
         cast(a)
+    }
+    #[inline(always)]
+    fn wide_any_above(self, a: WideHalves, limit: u64) -> bool {
+        self.wide_to_array(a).iter().any(|lane| *lane > limit)
+    }
+    #[inline(always)]
+    fn wide_transpose(self, words: [WideHalves; 4]) -> [[u64; 4]; 8] {
+        let words: [[u64; 8]; 4] = cast(words);
+        std::array::from_fn(|lane| words.map(|word| word[lane]))
     }
 }

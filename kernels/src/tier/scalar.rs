@@ -11,11 +11,18 @@ type Eight = [u32; 8];
 impl Lanes for Scalar {
     type U32 = Eight;
     type Pair = Eight;
+    type Mask = Eight;
     type Sum = [u64; 4];
     type Wide = [u64; 8];
 
+    const REGISTERS: usize = 16;
+
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        body()
+    }
+    #[inline(always)]
+    fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R {
         body()
     }
     #[inline(always)]
@@ -31,6 +38,10 @@ impl Lanes for Scalar {
         group.0
     }
     #[inline(always)]
+    fn load_pair(self, groups: &[Group; 2]) -> Eight {
+        groups[0].0
+    }
+    #[inline(always)]
     fn load_u16(self, rows: &[u16; 8]) -> Eight {
         rows.map(u32::from)
     }
@@ -43,12 +54,16 @@ impl Lanes for Scalar {
         std::array::from_fn(|k| 0u32.wrapping_sub(u32::from(bits >> k & 1)))
     }
     #[inline(always)]
-    fn and(self, a: Eight, b: Eight) -> Eight {
-        std::array::from_fn(|k| a[k] & b[k])
+    fn mask_add(self, acc: Eight, mask: Eight, x: Eight) -> Eight {
+        std::array::from_fn(|k| acc[k].wrapping_add(mask[k] & x[k]))
     }
     #[inline(always)]
-    fn add(self, a: Eight, b: Eight) -> Eight {
-        std::array::from_fn(|k| a[k].wrapping_add(b[k]))
+    fn deinterleave(self, a: Eight, b: Eight) -> [Eight; 2] {
+        let at = |k: usize| if k < 8 { a[k] } else { b[k - 8] };
+        [
+            std::array::from_fn(|k| at(2 * k)),
+            std::array::from_fn(|k| at(2 * k + 1)),
+        ]
     }
     #[inline(always)]
     fn transpose(self, rows: [Eight; 8]) -> [Eight; 8] {
@@ -155,5 +170,13 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn wide_to_array(self, a: [u64; 8]) -> [u64; 8] {
         a
+    }
+    #[inline(always)]
+    fn wide_any_above(self, a: [u64; 8], limit: u64) -> bool {
+        a.iter().any(|lane| *lane > limit)
+    }
+    #[inline(always)]
+    fn wide_transpose(self, words: [[u64; 8]; 4]) -> [[u64; 4]; 8] {
+        std::array::from_fn(|lane| words.map(|word| word[lane]))
     }
 }

@@ -46,6 +46,9 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
         Kernel::dot_u16 => one_column(tables, weight, u16::MAX, Kernels::dot_u16),
         Kernel::dot_u8 => one_column(tables, weight, u8::MAX, Kernels::dot_u8),
         Kernel::dot2_u32 => columns(tables, weight, u32::MAX, Kernels::dot2_u32),
+        Kernel::dot2_u16 => columns(tables, weight, u16::MAX, Kernels::dot2_u16),
+        Kernel::dot2_u8 => columns(tables, weight, u8::MAX, Kernels::dot2_u8),
+        Kernel::dot2_bits => bits(tables, weight, Kernels::dot2_bits),
         Kernel::dot_bits => bits(tables, weight, |k, planes, [bits], rows| {
             [k.dot_bits(planes, bits, rows)]
         }),

@@ -46,6 +46,7 @@ pub fn has_tier(tier: Tier) -> bool {
         Tier::Scalar => true,
         Tier::Portable => !cfg!(miri),
         Tier::Avx2 => has!("avx2" "bmi1" "bmi2"),
+        Tier::Avx512 => has!("avx2" "bmi1" "bmi2" "avx512f" "avx512vl"),
     }
 }
 

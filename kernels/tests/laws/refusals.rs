@@ -64,6 +64,21 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
             "columns of two lengths": k.dot2_u32(planes().view(), [&[0; 9], &[0; 8]]);
             "columns of two lengths": k.dot2_u32(planes().view(), [&[0; 8], &[0; 9]]);
         },
+        Kernel::dot2_u16 => calls! {
+            "fewer weights": k.dot2_u16(planes().view(), [&[0; 10]; 2]);
+            "columns of two lengths": k.dot2_u16(planes().view(), [&[0; 9], &[0; 8]]);
+            "columns of two lengths": k.dot2_u16(planes().view(), [&[0; 8], &[0; 9]]);
+        },
+        Kernel::dot2_u8 => calls! {
+            "fewer weights": k.dot2_u8(planes().view(), [&[0; 10]; 2]);
+            "columns of two lengths": k.dot2_u8(planes().view(), [&[0; 9], &[0; 8]]);
+            "columns of two lengths": k.dot2_u8(planes().view(), [&[0; 8], &[0; 9]]);
+        },
+        Kernel::dot2_bits => calls! {
+            "fewer weights": k.dot2_bits(planes().view(), [&[0; 2]; 2], 10);
+            "fewer bytes": k.dot2_bits(planes().view(), [&[0; 1], &[0; 2]], 9);
+            "fewer bytes": k.dot2_bits(planes().view(), [&[0; 2], &[0; 1]], 9);
+        },
         Kernel::dot_bits => calls! {
             "fewer weights": k.dot_bits(planes().view(), &[0; 2], 10);
             "fewer bytes": k.dot_bits(planes().view(), &[0; 1], 9);

@@ -1,0 +1,227 @@
+//! The AVX-512 tier: the lane vocabulary with one vector of eight 64-bit lanes where AVX2 has two.
+//!
+//! A value of [`Avx512`] is the proof that the processor has AVX-512 F and VL and all that the AVX2
+//! tier needs: only [`Avx512::detect`] makes one. Eight 32-bit lanes stay in 256-bit vectors, and
+//! what concerns only them is the AVX2 tier's. The planes are those of every tier; IFMA would want
+//! limbs of 52 bits.
+#![expect(
+    unsafe_code,
+    reason = "calls instructions whose presence a value of Avx512 proves"
+)]
+
+use super::avx2::Avx2;
+use crate::lanes::{Group, Lanes, WideGroup};
+use core::arch::x86_64::*;
+
+/// Proof that AVX-512 F and VL, AVX2 and BMI2 may be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512(Avx2);
+
+impl Avx512 {
+    /// The proof, where the processor has the features.
+    #[inline]
+    pub fn detect() -> Option<Self> {
+        let narrow = Avx2::detect()?;
+        let found = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        found.then_some(Self(narrow))
+    }
+}
+
+/// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
+#[target_feature(enable = "avx512f,avx512vl,avx2,bmi1,bmi2")]
+fn with_features<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// Calls intrinsics between registers: they need nothing but the instruction to exist.
+macro_rules! avx512 {
+    ($call:expr) => {{
+        // SAFETY: the call is reachable only through a method of `Avx512`, whose value proves that
+        // the processor has AVX-512 F and VL, and touches no memory.
+        unsafe { $call }
+    }};
+}
+
+impl Lanes for Avx512 {
+    type U32 = __m256i;
+    type Pair = __m512i;
+    type Mask = __mmask8;
+    type Sum = __m512i;
+    type Wide = __m512i;
+
+    const REGISTERS: usize = 32;
+
+    #[inline(always)]
+    fn run<R>(self, body: impl FnOnce() -> R) -> R {
+        // SAFETY: `self` proves that the processor has the features `with_features` enables.
+        unsafe { with_features(body) }
+    }
+    #[inline(always)]
+    fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R {
+        self.0.run_scalar(body)
+    }
+    #[inline(always)]
+    fn load(self, rows: &[u32; 8]) -> __m256i {
+        self.0.load(rows)
+    }
+    #[inline(always)]
+    fn zero(self) -> __m256i {
+        self.0.zero()
+    }
+    #[inline(always)]
+    fn load_group(self, group: &Group) -> __m256i {
+        self.0.load_group(group)
+    }
+    #[inline(always)]
+    fn load_pair(self, groups: &[Group; 2]) -> __m512i {
+        self.split(self.load_group(&groups[0]))
+    }
+    #[inline(always)]
+    fn load_u16(self, rows: &[u16; 8]) -> __m256i {
+        self.0.load_u16(rows)
+    }
+    #[inline(always)]
+    fn load_u8(self, rows: &[u8; 8]) -> __m256i {
+        self.0.load_u8(rows)
+    }
+    #[inline(always)]
+    fn mask_bits(self, bits: u8) -> __mmask8 {
+        bits
+    }
+    #[inline(always)]
+    fn mask_add(self, acc: __m256i, mask: __mmask8, x: __m256i) -> __m256i {
+        avx512!(_mm256_mask_add_epi32(acc, mask, acc, x))
+    }
+    #[inline(always)]
+    fn deinterleave(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        self.0.deinterleave(a, b)
+    }
+    #[inline(always)]
+    fn transpose(self, rows: [__m256i; 8]) -> [__m256i; 8] {
+        self.0.transpose(rows)
+    }
+    #[inline(always)]
+    fn split(self, x: __m256i) -> __m512i {
+        avx512!(_mm512_cvtepu32_epi64(x))
+    }
+    #[inline(always)]
+    fn splat_pair(self, x: u32) -> __m512i {
+        avx512!(_mm512_set1_epi64(i64::from(x)))
+    }
+    #[inline(always)]
+    fn sum_zero(self) -> __m512i {
+        avx512!(_mm512_setzero_si512())
+    }
+    #[inline(always)]
+    fn mul_add(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(acc, _mm512_mul_epu32(a, b)))
+    }
+    #[inline(always)]
+    fn mul_add_signed(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(acc, _mm512_mul_epi32(a, b)))
+    }
+    #[inline(always)]
+    fn widen_add(self, acc: __m512i, x: __m256i) -> __m512i {
+        avx512!(_mm512_add_epi64(acc, _mm512_cvtepu32_epi64(x)))
+    }
+    #[inline(always)]
+    fn sum_add(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sum_low(self, a: __m512i) -> __m512i {
+        self.wide_and(a, 0xffff_ffff)
+    }
+    #[inline(always)]
+    fn sum_high(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_srli_epi64::<32>(a))
+    }
+    #[inline(always)]
+    fn sum_to_array(self, a: __m512i) -> [u64; 4] {
+        let folded = avx512!(_mm256_add_epi64(
+            _mm512_castsi512_si256(a),
+            _mm512_extracti64x4_epi64::<1>(a)
+        ));
+        self.0.sum_to_array(folded)
+    }
+    #[inline(always)]
+    fn sum_from_array(self, a: &[u64; 4]) -> __m512i {
+        let low = self.0.sum_from_array(a);
+        avx512!(_mm512_zextsi256_si512(low))
+    }
+    #[inline(always)]
+    fn wide_zero(self) -> __m512i {
+        self.sum_zero()
+    }
+    #[inline(always)]
+    fn widen(self, x: __m512i) -> __m512i {
+        self.sum_low(x)
+    }
+    #[inline(always)]
+    fn narrow(self, x: __m512i) -> __m512i {
+        x
+    }
+    #[inline(always)]
+    fn wide_add(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn wide_sub(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_sub_epi64(a, b))
+    }
+    #[inline(always)]
+    fn wide_and(self, a: __m512i, mask: u64) -> __m512i {
+        avx512!(_mm512_and_si512(a, _mm512_set1_epi64(mask as i64)))
+    }
+    #[inline(always)]
+    fn wide_shl(self, a: __m512i, bits: u32) -> __m512i {
+        avx512!(_mm512_sll_epi64(a, _mm_cvtsi32_si128(bits as i32)))
+    }
+    #[inline(always)]
+    fn wide_shr(self, a: __m512i, bits: u32) -> __m512i {
+        avx512!(_mm512_srl_epi64(a, _mm_cvtsi32_si128(bits as i32)))
+    }
+    #[inline(always)]
+    fn wide_mul(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mul_epu32(a, b))
+    }
+    #[inline(always)]
+    fn wide_mul_signed(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mul_epi32(a, b))
+    }
+    #[inline(always)]
+    fn wide_load(self, group: &WideGroup) -> __m512i {
+        // SAFETY: `self` proves AVX-512 F; reads the 64 bytes of a group, whose alignment is 64.
+        unsafe { _mm512_load_si512(group.0.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn wide_store(self, a: __m512i, group: &mut WideGroup) {
+        // SAFETY: `self` proves AVX-512 F; writes the 64 bytes of a group, whose alignment is 64.
+        unsafe { _mm512_store_si512(group.0.as_mut_ptr().cast(), a) }
+    }
+    #[inline(always)]
+    fn wide_to_array(self, a: __m512i) -> [u64; 8] {
+        let mut group = WideGroup::default();
+        self.wide_store(a, &mut group);
+        group.0
+    }
+    #[inline(always)]
+    fn wide_any_above(self, a: __m512i, limit: u64) -> bool {
+        avx512!(_mm512_cmpgt_epi64_mask(a, _mm512_set1_epi64(limit as i64)) != 0)
+    }
+    #[inline(always)]
+    fn wide_transpose(self, words: [__m512i; 4]) -> [[u64; 4]; 8] {
+        let [mut low, mut high] = [[self.0.zero(); 4]; 2];
+        for k in 0..4 {
+            low[k] = avx512!(_mm512_castsi512_si256(words[k]));
+            high[k] = avx512!(_mm512_extracti64x4_epi64::<1>(words[k]));
+        }
+        let (low, high) = (self.0.transpose_words(low), self.0.transpose_words(high));
+        let mut rows = [[0; 4]; 8];
+        for k in 0..4 {
+            rows[k] = self.0.sum_to_array(low[k]);
+            rows[k + 4] = self.0.sum_to_array(high[k]);
+        }
+        rows
+    }
+}
