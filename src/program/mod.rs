@@ -23,7 +23,7 @@ pub struct Program {
     digest: [u8; 32],
     text_base: u32,
     entry: u32,
-    /// The ops one by one, then the same ops [in pairs](pair).
+    /// The ops one by one, then the same ops in pairs.
     code: Vec<Op>,
     /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,

@@ -83,7 +83,7 @@ macro_rules! define_kind {
             /// A gap between executable segments.
             Outside,
             $($(
-                #[doc = concat!("[`", stringify!($first), "`](Kind::", stringify!($first), "), then [`", stringify!($second), "`](Kind::", stringify!($second), "): a [pair](super::pair).")]
+                #[doc = concat!("[`", stringify!($first), "`](Kind::", stringify!($first), "), then [`", stringify!($second), "`](Kind::", stringify!($second), "), dispatched as one.")]
                 $name,
             )+)+
         }

@@ -7,10 +7,8 @@
 //! Work is done a block at a time: length, budget and recorder are settled once per block, so that an
 //! instruction pays for its own work only (PERF.md M-6a to M-6d). A block runs on to the next
 //! unconditional jump and is left early by a branch that is taken. It is cut where the budget ends,
-//! which makes every stop exact. Within a whole block, ops are dispatched [in pairs](pair) where the
+//! which makes every stop exact. Within a whole block, ops are dispatched in pairs (`program/pair.rs`) where the
 //! two are one; in a cut block one by one, so that none is half done.
-//!
-//! [pair]: crate::program::pair
 
 use super::alu;
 use super::host::{self, Called, TextSink};

@@ -58,7 +58,7 @@ const _: () = {
     let error = 3 * (MU as u128 + 1) + (1 << 60) + (1 << 60) + (1 << 60);
     assert!(error < 1 << (80 - 17));
     // What lies below limb 7 is less than a unit of T: seven limbs of 63 bits.
-    assert!(63 + 26 * 6 + 1 < 233);
+    assert!(63 + LIMB_MASK.count_ones() * 6 + 1 < 233);
     // One limb of the last loop: a lane, or four spread ones; the products; a carry.
     let spread = REDUCE_LANES_BANKS as u128 * (LIMB_MASK as u128 + ((1 << 63) >> 26));
     assert!(spread < 1 << 63);
