@@ -107,9 +107,8 @@ impl<F: WeightField> PrefixFold<F> {
                 self.kernels.prefix_dot(self.planes.view(), column, out);
             }
         } else if rows >= block_rows {
-            for block in 0..rows / block_rows {
-                let part = block * block_rows..(block + 1) * block_rows;
-                let parts = columns.map(|column| &column[part.clone()]);
+            for (block, first) in (0..rows).step_by(block_rows).enumerate() {
+                let parts = columns.map(|column| &column[first..first + block_rows]);
                 let values = dots(self.planes.view(), parts);
                 for n in 0..N {
                     outs[n][block] = values[n];

@@ -131,7 +131,7 @@ impl Random {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (u64::from(self.bits()) * end as u64 >> 32) as usize
+        ((u64::from(self.bits()) * end as u64) >> 32) as usize
     }
 
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {

@@ -159,7 +159,7 @@ pub struct Terminating {
 /// Programs of so many parts, which go so many rounds.
 pub fn terminating(parts: Range<usize>, rounds: Range<u32>) -> impl Strategy<Value = Terminating> {
     let parts = prop::collection::vec(part(), parts);
-    let rest = (1..5usize, 0..100i32, rounds, any::<[u32; 32]>());
+    let rest = (1..5usize, 0..40i32, rounds, any::<[u32; 32]>());
     (parts, rest).prop_map(
         |(parts, (functions, patience, rounds, seeds))| Terminating {
             parts,

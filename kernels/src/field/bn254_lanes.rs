@@ -57,8 +57,9 @@ const _: () = {
     // inner floor.
     let error = 3 * (MU as u128 + 1) + (1 << 60) + (1 << 60) + (1 << 60);
     assert!(error < 1 << (80 - 17));
-    // What lies below limb 7 is less than a unit of T: seven limbs of 63 bits.
-    assert!(63 + LIMB_MASK.count_ones() * 6 + 1 < 233);
+    // What lies below limb 7, seven lanes of 63 bits, is less than 2^-12 of T's unit, 2^233.
+    let limb_bits = LIMB_MASK.count_ones();
+    assert!(63 + 6 * limb_bits + 1 + 12 < 9 * limb_bits);
     // One limb of the last loop: a lane, or four spread ones; the products; a carry.
     let spread = REDUCE_LANES_BANKS as u128 * (LIMB_MASK as u128 + ((1 << 63) >> 26));
     assert!(spread < 1 << 63);
