@@ -27,7 +27,7 @@ impl ReservedMemory {
         debug_assert_eq!(address as usize % size_of::<T>(), 0);
         // SAFETY: the map has 2^32 bytes and a page-aligned base (`new` asserts both), `address` is
         // below 2^32 and a multiple of the power-of-two size of `T`, so all of `T` lies inside and
-        // aligned; `T: Pod` takes any bytes. Benefit: PERF.md M-2.
+        // aligned; `T: Pod` takes any bytes. Benefit: PERF.md M-6j.
         unsafe {
             self.map
                 .as_ptr()
