@@ -73,7 +73,7 @@ const _: () = assert!(
 );
 const _: () = assert!(ValueRange::WORD.bits(6, 2) == 37);
 
-/// Whether a [`WindowGrid`] takes products of columns that lie in `ranges`: one to three columns, each
+/// Whether a [`WindowGrid`](crate::WindowGrid) takes products of columns that lie in `ranges`: one to three columns, each
 /// of whose grid values fit an `i64`, and products below `2^126`.
 pub fn grid_fits(window: usize, degree: usize, ranges: &[ValueRange]) -> bool {
     let bits = || ranges.iter().map(|range| range.bits(window, degree));
