@@ -78,6 +78,8 @@ const POINTERS: [u32; 2] = [8, 9];
 const SCRATCH: u32 = 29;
 /// Calls and jumps backward that are left in this round; without any, control goes forward only.
 const PATIENCE: u32 = 30;
+/// How many jumps backward a call counts for.
+const CALL_PATIENCE: i32 = 8;
 /// Rounds through the main function that are left.
 const ROUNDS: u32 = 31;
 
@@ -246,10 +248,11 @@ fn emit(part: &Part, at: usize, function: usize, starts: &Starts, words: &mut Ve
     };
     let to = |target: usize, from: usize| 4 * (target as i32 - from as i32);
     let pointer = |index: &Index| POINTERS[index.index(2)];
-    // What goes back costs patience; without any the `count` words behind are skipped.
-    let patient = |words: &mut Vec<u32>, count: i32| {
+    // What goes back costs patience, and a call, which is as long as a function, more of it; without any
+    // the `count` words behind are skipped.
+    let patient = |words: &mut Vec<u32>, cost: i32, count: i32| {
         words.extend([
-            encode::immediate(0, PATIENCE, PATIENCE, -1),
+            encode::immediate(0, PATIENCE, PATIENCE, -cost),
             encode::branch(4, 0, PATIENCE, 8),
             encode::jal(0, 4 * (1 + count)),
         ]);
@@ -287,13 +290,13 @@ fn emit(part: &Part, at: usize, function: usize, starts: &Starts, words: &mut Ve
         }
         Part::Branch(funct3, a, b, by) => {
             if *by <= 0 {
-                patient(words, 1);
+                patient(words, 1, 1);
             }
             words.push(encode::branch(*funct3, *a, *b, to(there(*by), words.len())));
         }
         Part::Compare(functs, rd, a, b, by) => {
             if *by <= 0 {
-                patient(words, 2);
+                patient(words, 1, 2);
             }
             words.push(encode::register(functs >> 3, functs & 7, *rd, *a, *b));
             // On x0, or the other way round.
@@ -308,14 +311,14 @@ fn emit(part: &Part, at: usize, function: usize, starts: &Starts, words: &mut Ve
         }
         Part::Jump(rd, by, far) => {
             if *by <= 0 {
-                patient(words, 1 + i32::from(*far));
+                patient(words, 1, 1 + i32::from(*far));
             }
             jump(words, *rd, there(*by), *far);
         }
         Part::Call(callee, far) => {
             // The main function is none that returns.
             if starts.len() > 1 {
-                patient(words, 1 + i32::from(*far));
+                patient(words, CALL_PATIENCE, 1 + i32::from(*far));
                 let (start, _) = starts[1 + callee.index(starts.len() - 1)];
                 jump(words, RA, start, *far);
             }
