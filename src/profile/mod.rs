@@ -160,7 +160,7 @@ impl<'a> Recorder for Profiler<'a> {
     const PAIRS: bool = false;
     const MEMORY: bool = false;
 
-    fn begin_block(&mut self, rows: usize) -> ProfilerBlock<'a, '_> {
+    fn begin_block(&mut self, _row: usize, rows: usize) -> ProfilerBlock<'a, '_> {
         self.clock.open(rows as u64);
         ProfilerBlock(self)
     }

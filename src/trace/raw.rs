@@ -17,14 +17,14 @@ use super::columns::Column;
 /// Rows a ramp writes at a time: up to one less than this lie behind its end.
 pub(super) const RAMP_ROWS: usize = 8;
 
-/// Exclusive access to the raw columns of a chunk, from the next row on. `STRIDE` is that of the chunk
+/// Exclusive access to the raw columns of a chunk, from the first free row on. `STRIDE` is that of the chunk
 /// where it is known, else 0: a cell of a known stride is one addressing mode from the first (PERF.md
 /// M-6e).
 pub(super) struct RawColumns<'a, const STRIDE: usize> {
-    /// The next row's cell in column 0; column c's is `c * stride` values behind.
-    next: NonNull<u32>,
+    /// The first free row's cell in column 0; column c's is `c * stride` values behind.
+    first: NonNull<u32>,
     stride: usize,
-    /// Rows that may still be filled.
+    /// Rows that may be filled.
     free: usize,
     _values: PhantomData<&'a mut [u32]>,
 }
@@ -41,29 +41,29 @@ impl<'a, const STRIDE: usize> RawColumns<'a, STRIDE> {
         let free = capacity.checked_sub(row).expect("a row of the chunk");
         // SAFETY: `row` is at most `capacity`, which is below `stride`, and `values` has `RAW_COUNT`
         // times as many.
-        let next = unsafe { NonNull::from(values).cast().add(row) };
+        let first = unsafe { NonNull::from(values).cast().add(row) };
         Self {
-            next,
+            first,
             stride,
             free,
             _values: PhantomData,
         }
     }
 
-    /// Rows that may still be filled.
-    pub(super) fn free(&self) -> usize {
-        self.free
-    }
-
-    /// Access to the next `rows` rows.
+    /// Access to the `rows` rows behind the first `row` free ones.
     ///
     /// # Panics
     /// If fewer are free.
     #[inline(always)]
-    pub(super) fn block<'b>(&'b mut self, rows: usize) -> RawBlock<'a, 'b, STRIDE> {
-        assert!(rows <= self.free, "rows beyond the chunk's capacity");
+    pub(super) fn block<'b>(&'b mut self, row: usize, rows: usize) -> RawBlock<'a, 'b, STRIDE> {
+        assert!(
+            row <= self.free && rows <= self.free - row,
+            "rows beyond the chunk's capacity"
+        );
+        // SAFETY: at most as many rows as are free: the row is at most `capacity`, as in `new`.
+        let first = unsafe { self.first.add(row) };
         RawBlock {
-            first: self.next,
+            first,
             rows,
             columns: self,
         }
@@ -73,7 +73,7 @@ impl<'a, const STRIDE: usize> RawColumns<'a, STRIDE> {
 /// Exclusive access to consecutive rows of the raw columns.
 pub(super) struct RawBlock<'a, 'b, const STRIDE: usize> {
     columns: &'b mut RawColumns<'a, STRIDE>,
-    /// The columns' `next`, at hand: behind a reference every write of a cell might change it.
+    /// The block's first row in column 0.
     first: NonNull<u32>,
     /// At most as many as are free.
     rows: usize,
@@ -107,16 +107,20 @@ impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
         }
     }
 
-    /// Writes `start`, `start + 1`, ... over one column. Up to `RAMP_ROWS - 1` cells behind the block
-    /// get values too; whoever fills those rows overwrites them.
+    /// Writes `start`, `start + 1`, ... over the first `rows` rows of one column. Up to `RAMP_ROWS - 1` cells
+    /// behind them get values too; whoever fills those rows overwrites them.
+    ///
+    /// # Panics
+    /// If the block has fewer.
     #[inline(always)]
-    pub(super) fn ramp<const COLUMN: usize>(&mut self, start: u32) {
+    pub(super) fn ramp<const COLUMN: usize>(&mut self, start: u32, rows: usize) {
         const { assert!(COLUMN < Column::RAW_COUNT) };
+        assert!(rows <= self.rows, "rows behind the block");
         let mut lanes: [u32; RAMP_ROWS] =
             std::array::from_fn(|lane| start.wrapping_add(lane as u32));
         let mut offset = 0;
-        while offset < self.rows {
-            // SAFETY: as in `set`; and because a column has `RAMP_ROWS` values more than the
+        while offset < rows {
+            // SAFETY: `offset` is below `rows`, so as in `set`; and because a column has `RAMP_ROWS` values more than the
             // capacity (checked in `new`), the last lane still lies in its own column.
             unsafe {
                 let cells = self.first.add(self.start_of(COLUMN) + offset);
@@ -127,17 +131,5 @@ impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
             }
             offset += RAMP_ROWS;
         }
-    }
-
-    /// Ends the block with its first `rows` rows filled; the next one begins behind them.
-    ///
-    /// # Panics
-    /// If the block has fewer.
-    #[inline(always)]
-    pub(super) fn end(self, rows: usize) {
-        assert!(rows <= self.rows, "rows behind the block");
-        self.columns.free -= rows;
-        // SAFETY: at most as many rows as were free: the next row is at most `capacity`, as in `new`.
-        self.columns.next = unsafe { self.first.add(rows) };
     }
 }

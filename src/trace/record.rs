@@ -59,7 +59,7 @@ pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
 }
 
 impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
-    /// A recorder that appends to `chunk`; at most as many rows may be recorded as are free.
+    /// A recorder that appends to `chunk`, to whose free rows the rows of one pass go.
     ///
     /// # Panics
     /// If `GROUPS` is not what the chunk's columns need.
@@ -87,10 +87,10 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
     const MEMORY: bool = GROUPS & GROUP_MEMORY != 0;
 
     #[inline(always)]
-    fn begin_block(&mut self, rows: usize) -> ChunkBlock<'a, '_, GROUPS, STRIDE> {
+    fn begin_block(&mut self, row: usize, rows: usize) -> ChunkBlock<'a, '_, GROUPS, STRIDE> {
         ChunkBlock {
             wants_pc_index: self.wants_pc_index,
-            rows: self.columns.block(rows),
+            rows: self.columns.block(row, rows),
         }
     }
 }
@@ -136,9 +136,8 @@ impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_,
     #[inline(always)]
     fn end(mut self, pc_index: u32, rows: usize, _next_pc: u32) {
         if self.wants_pc_index {
-            self.rows.ramp::<PC_INDEX>(pc_index);
+            self.rows.ramp::<PC_INDEX>(pc_index, rows);
         }
-        self.rows.end(rows);
     }
 }
 
@@ -183,7 +182,7 @@ fn advance<M: GuestMemory, const GROUPS: u8, const STRIDE: usize>(
     chunk: &mut Chunk,
 ) -> (Stop, usize) {
     let mut recorder = ChunkRecorder::<GROUPS, STRIDE>::new(chunk);
-    let free = recorder.columns.free();
+    let cycle = machine.cycle();
     let stop = machine.advance(program, budget as u64, &mut recorder, &mut DiscardText);
-    (stop, free - recorder.columns.free())
+    (stop, (machine.cycle() - cycle) as usize)
 }

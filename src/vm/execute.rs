@@ -58,7 +58,7 @@ pub fn execute<M: GuestMemory, R: Recorder>(
         }
         let whole = rows == length as usize;
         let block = program.block(index, rows, M::PAIRS && R::PAIRS && whole);
-        let mut facts = recorder.begin_block(rows);
+        let mut facts = recorder.begin_block((budget - left) as usize, rows);
         let mut next = index + rows as u32;
         match run_block::<M, R>(machine, program, block, index, &mut next, &mut facts, text) {
             Ok(retired) => {
@@ -187,7 +187,11 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 recorder.rs2(at, 0);
                 let $value = memory.$load(address);
                 if R::MEMORY {
-                    let word = memory.load_u32(address & !3);
+                    let word = if $width == 4 {
+                        $value.into()
+                    } else {
+                        memory.load_u32(address & !3)
+                    };
                     recorder.memory(at, address, word, word);
                 }
                 $finish
@@ -217,7 +221,12 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 if R::MEMORY {
                     let before = memory.load_u32(address & !3);
                     memory.$store(address, value as $cast);
-                    recorder.memory(at, address, before, memory.load_u32(address & !3));
+                    let after = if $width == 4 {
+                        value
+                    } else {
+                        memory.load_u32(address & !3)
+                    };
+                    recorder.memory(at, address, before, after);
                 } else {
                     memory.$store(address, value as $cast);
                 }

@@ -14,8 +14,9 @@ pub trait Recorder {
     const PAIRS: bool;
     /// Whether words before and after memory accesses are wanted at all.
     const MEMORY: bool;
-    /// Up to `rows` consecutive instructions follow.
-    fn begin_block(&mut self, rows: usize) -> Self::Block<'_>;
+    /// Up to `rows` consecutive instructions follow; `row` have retired since [`execute`](super::execute)
+    /// was called.
+    fn begin_block(&mut self, row: usize, rows: usize) -> Self::Block<'_>;
 }
 
 /// Receives the facts of one block's instructions, under their offsets in it, which ascend. Every
@@ -47,7 +48,7 @@ impl Recorder for NoRecorder {
     const PAIRS: bool = true;
     const MEMORY: bool = false;
     #[inline(always)]
-    fn begin_block(&mut self, _: usize) -> Self {
+    fn begin_block(&mut self, _: usize, _: usize) -> Self {
         Self
     }
 }
