@@ -124,7 +124,9 @@ fn each_deed_has_its_trap_and_its_place() {
     }
     let jump = trap(&with_x5(DATA, encode::jalr(1, 5, 0)));
     let expected = Trap {
-        kind: TrapKind::FetchOutsideText,
+        kind: TrapKind::FetchOutsideText {
+            return_address: TEXT + 12,
+        },
         pc: DATA,
         cycle: 3,
         address: Some(DATA),
@@ -315,24 +317,30 @@ fn jumps_to_odd_and_far_places() {
             2,
             Some(TEXT + 6),
         ),
-        (0, TrapKind::FetchOutsideText, 0, 3, Some(0)),
+        (
+            0,
+            TrapKind::FetchOutsideText { return_address: 0 },
+            0,
+            3,
+            Some(0),
+        ),
         (
             0xffff_fffc,
-            TrapKind::FetchOutsideText,
+            TrapKind::FetchOutsideText { return_address: 0 },
             0xffff_fffc,
             3,
             Some(0xffff_fffc),
         ),
         (
             0x4000_0010,
-            TrapKind::FetchOutsideText,
+            TrapKind::FetchOutsideText { return_address: 0 },
             0x4000_0010,
             3,
             Some(0x4000_0010),
         ),
         (
             READ_ONLY,
-            TrapKind::FetchOutsideText,
+            TrapKind::FetchOutsideText { return_address: 0 },
             READ_ONLY,
             3,
             Some(READ_ONLY),
@@ -352,7 +360,7 @@ fn jumps_to_odd_and_far_places() {
     // Off the end of text, without a jump.
     let end = trap(&[encode::immediate(0, 1, 1, 1)]);
     let expected = Trap {
-        kind: TrapKind::FetchOutsideText,
+        kind: TrapKind::FetchOutsideText { return_address: 1 },
         pc: TEXT + 4,
         cycle: 1,
         address: Some(TEXT + 4),

@@ -84,6 +84,14 @@ fn a_jump_out_of_text_names_no_symbol_and_no_instruction() {
 }
 
 #[test]
+fn a_call_out_of_text_names_the_place_behind_the_call() {
+    let words = [li(5, 0x0002_0000).as_slice(), &[jalr(1, 5, 0), EBREAK]].concat();
+    let message = message(&words, &[("main", TEXT)]);
+    let place = format!("return address {:#010x} <main+0xc>, cycle 3", TEXT + 12);
+    assert!(message.contains(&place), "{message}");
+}
+
+#[test]
 fn a_trap_says_the_address_without_a_program_too() {
     let words = [li(5, 4).as_slice(), &[store(2, 5, 5, 0)]].concat();
     let trap = run::<PagedMemory>(&program(&words, &[])).expect_err("a trap");

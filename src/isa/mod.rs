@@ -117,6 +117,8 @@ instructions! {
     Ebreak "ebreak"  System    0x0010_0073 0xffff_ffff,
 }
 
+/// Number of the register with the return address.
+pub const RA: u8 = 1;
 /// Register a0: first argument and result of a host call.
 pub const A0: u8 = 10;
 /// Register a1: second argument of a host call.

@@ -16,7 +16,7 @@ use super::machine::{Machine, Stop};
 use super::memory::GuestMemory;
 use super::recorder::{BlockRecorder, Recorder};
 use super::trap::{Trap, TrapKind};
-use crate::isa::{A0, A1, A2, A7};
+use crate::isa::{A0, A1, A2, A7, RA};
 use crate::limits::NULL_END;
 use crate::program::Program;
 use crate::program::op::{Kind, Op};
@@ -50,7 +50,8 @@ pub fn execute<M: GuestMemory, R: Recorder>(
             if left == 0 {
                 break Stop::Budget;
             }
-            break Stop::Trap(outside(program, index, start_cycle + budget - left));
+            let cycle = start_cycle + budget - left;
+            break Stop::Trap(outside(program, index, cycle, &machine.registers));
         };
         let rows = u64::from(length).min(left) as usize;
         if rows == 0 {
@@ -94,10 +95,11 @@ pub fn execute<M: GuestMemory, R: Recorder>(
 
 /// The trap for an index that is no instruction's.
 #[cold]
-fn outside(program: &Program, index: u32, cycle: u64) -> Trap {
+fn outside(program: &Program, index: u32, cycle: u64, registers: &[u32; 256]) -> Trap {
     let pc = program.pc_of(index);
+    let return_address = registers[usize::from(RA)];
     Trap {
-        kind: TrapKind::FetchOutsideText,
+        kind: TrapKind::FetchOutsideText { return_address },
         pc,
         cycle,
         address: Some(pc),
@@ -485,7 +487,9 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     }
                     Kind::Outside => {
                         let pc = program.pc_of(place!());
-                        return Err((at, Ended::Fault(TrapKind::FetchOutsideText, Some(pc))));
+                        let return_address = registers[usize::from(RA)];
+                        let kind = TrapKind::FetchOutsideText { return_address };
+                        return Err((at, Ended::Fault(kind, Some(pc))));
                     }
                 }
             };

@@ -35,7 +35,11 @@ pub enum TrapKind {
     MisalignedFetch,
     /// The next instruction's address is in no executable segment.
     #[error("jump out of text")]
-    FetchOutsideText,
+    FetchOutsideText {
+        /// Register ra: what a call has left there lies right behind the call. Where the jump itself stood
+        /// is no part of a machine's state, and would be lost where it resumes.
+        return_address: u32,
+    },
     /// An access to the null page.
     #[error("access to the null page")]
     NullAddress,
@@ -131,13 +135,15 @@ impl Trap {
     /// This trap with everything the program knows about its place.
     #[must_use]
     pub fn explain(self, program: &Program) -> Fault {
+        let place = match self.kind {
+            TrapKind::FetchOutsideText { return_address } => return_address,
+            _ => self.pc,
+        };
         Fault {
             trap: self,
             instruction: program.disassemble(self.pc),
             // Outside text the nearest symbol is no help.
-            symbol: program
-                .word_at(self.pc)
-                .and_then(|_| program.locate(self.pc)),
+            symbol: program.word_at(place).and_then(|_| program.locate(place)),
         }
     }
 }
@@ -149,8 +155,8 @@ pub struct Fault {
     pub trap: Trap,
     /// The instruction, disassembled.
     pub instruction: String,
-    /// Nearest symbol and offset, where there is an instruction and the ELF names any. As the file
-    /// has it; what is displayed is escaped.
+    /// Nearest symbol and offset, where there is an instruction and the ELF names any; for a jump out of
+    /// text, those of the return address. As the file has it; what is displayed is escaped.
     pub symbol: Option<String>,
 }
 
@@ -164,17 +170,19 @@ impl std::fmt::Display for Fault {
             cycle,
             address,
         } = self.trap;
+        // Names come from the guest: no control character of theirs reaches a terminal.
+        let symbol = self.symbol.as_ref();
+        let symbol = symbol.map_or_else(String::new, |name| format!(" <{}>", name.escape_debug()));
         write!(f, "{kind}: pc {pc:#010x}")?;
-        if kind == TrapKind::FetchOutsideText {
-            return write!(f, " is in no executable segment, cycle {cycle}");
-        }
-        if let Some(symbol) = &self.symbol {
-            // Names come from the guest: no control character of theirs reaches a terminal.
-            write!(f, " <{}>", symbol.escape_debug())?;
+        if let TrapKind::FetchOutsideText { return_address } = kind {
+            return write!(
+                f,
+                " is in no executable segment, return address {return_address:#010x}{symbol}, cycle {cycle}"
+            );
         }
         write!(
             f,
-            " `{}`{}, cycle {cycle}",
+            "{symbol} `{}`{}, cycle {cycle}",
             self.instruction,
             wanted(address)
         )
