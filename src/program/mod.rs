@@ -113,19 +113,21 @@ impl Program {
         &self.code[..self.block_lengths.len()]
     }
 
-    /// The `rows` ops from `index` on, which lie in one block; `in_pairs` only all that is left of it.
+    /// The `rows` ops from `index` on, which lie in one block, and as many from the next one on: the op
+    /// behind each. `in_pairs` only all that is left of the block.
     ///
     /// # Panics
     /// If there are fewer ops.
     #[inline(always)]
-    pub(crate) fn block(&self, index: u32, rows: usize, in_pairs: bool) -> &[Op] {
+    pub(crate) fn block(&self, index: u32, rows: usize, in_pairs: bool) -> (&[Op], &[Op]) {
         let start = index as usize
             + if in_pairs {
                 self.block_lengths.len()
             } else {
                 0
             };
-        &self.code[start..start + rows]
+        let code = &self.code[start..];
+        (&code[..rows], &code[1..][..rows])
     }
 
     /// For each op, how many ops there are to the end of its block, itself included.

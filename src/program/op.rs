@@ -8,7 +8,7 @@ use super::pair::for_each_pair;
 use crate::isa::{Instruction, Opcode};
 
 macro_rules! define_kind {
-    ($($first:ident { $($name:ident: $second:ident),+ })+) => {
+    ($($first:ident { $($name:ident: $second:ident $($operand:ident)?),+ })+) => {
         /// What an [`Op`] does. Where `imm` is an index, it is one of [`index_of`].
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u8)]
