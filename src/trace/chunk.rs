@@ -4,10 +4,10 @@
 //! It does not know who runs the machine, nor which chunk of the trace it holds next.
 
 use bytemuck::{Pod, Zeroable};
-use tracelane_kernels::gather;
 
 use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
+use super::runs::{self, FILL_ROWS, Runs};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
 use crate::program::Program;
@@ -20,12 +20,14 @@ struct Line([u32; LINE_ROWS]);
 /// Values in a cache line.
 const LINE_ROWS: usize = 16;
 
-const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
+const _: () = assert!(LINE_ROWS >= RAMP_ROWS && LINE_ROWS >= FILL_ROWS);
 const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
 
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
     lines: Vec<Line>,
+    /// Those of the recorded rows, where static columns are in the set.
+    runs: Runs,
     capacity: usize,
     /// Distance between the starts of two columns, in values.
     stride: usize,
@@ -36,10 +38,17 @@ pub struct Chunk {
 
 /// Distance between the starts of two columns in a chunk for `capacity` rows, in values.
 ///
-/// One line more than needed: columns a power of two apart would share their cache sets, and a ramp
-/// may write behind the last row.
+/// One line more than needed: columns a power of two apart would share their cache sets, and ramps and
+/// runs are filled beyond the last row.
 pub(super) const fn stride_of(capacity: usize) -> usize {
     (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS
+}
+
+/// Whether there are static columns in `set`.
+pub(super) fn wants_statics(set: ColumnSet) -> bool {
+    Column::STATIC
+        .iter()
+        .any(|column| set.contains(column.id()))
 }
 
 impl Chunk {
@@ -57,6 +66,7 @@ impl Chunk {
         let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
         Self {
             lines,
+            runs: Runs::new(capacity),
             capacity,
             stride,
             rows: 0,
@@ -83,12 +93,9 @@ impl Chunk {
     /// time; in the others every instruction stores its own zeros (PERF.md M-6i).
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
-        // Static columns are gathered by pc_index, and next_pc follows from it.
-        if Column::STATIC
-            .iter()
-            .chain([&Column::NextPc])
-            .any(|column| set.contains(column.id()))
-        {
+        self.runs.clear();
+        // next_pc follows from it.
+        if set.contains(Column::NextPc.id()) {
             self.set = set.with(Column::PcIndex.id());
         }
         for column in [
@@ -118,10 +125,11 @@ impl Chunk {
         self.stride
     }
 
-    /// The raw columns to fill, behind the rows that are filled.
-    pub(super) fn raw_columns_mut<const STRIDE: usize>(&mut self) -> RawColumns<'_, STRIDE> {
+    /// The raw columns to fill, behind the rows that are filled, and the runs to add theirs to.
+    pub(super) fn raw_mut<const STRIDE: usize>(&mut self) -> (RawColumns<'_, STRIDE>, &mut Runs) {
         let values = bytemuck::cast_slice_mut(&mut self.lines);
-        RawColumns::new(values, self.stride, self.capacity, self.rows)
+        let columns = RawColumns::new(values, self.stride, self.capacity, self.rows);
+        (columns, &mut self.runs)
     }
 
     /// Takes in `rows` rows that were filled.
@@ -176,15 +184,16 @@ impl Chunk {
         next_pcs[rows - first - 1] = end_pc;
     }
 
-    /// Fills the static columns of the set from the program table, by `pc_index`.
+    /// Fills the static columns of the set from the program table.
     pub fn gather_statics(&mut self, program: &Program) {
-        let (rows, stride) = (self.rows, self.stride);
+        let padding = program.padding_index() as usize;
         let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
-        let (raw, statics) = values.split_at_mut(Column::RAW_COUNT * stride);
-        let indices = &raw[Column::PcIndex as usize * stride..][..rows];
-        for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
+        let columns = values.chunks_exact_mut(self.stride).skip(Column::RAW_COUNT);
+        for (column, target) in Column::STATIC.iter().zip(columns) {
             if self.set.contains(column.id()) {
-                gather(program.static_column(*column), indices, &mut target[..rows]);
+                let table = program.padded_static_column(*column);
+                let recorded = runs::fill_from(table, self.runs.list(), target);
+                target[recorded..self.rows].fill(table[padding]);
             }
         }
     }

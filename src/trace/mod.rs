@@ -5,4 +5,5 @@ pub mod chunk;
 pub mod columns;
 mod raw;
 pub mod record;
+mod runs;
 pub mod view;

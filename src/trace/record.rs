@@ -3,11 +3,12 @@
 //! In: the machine's facts through [`Recorder`]. Out: filled raw columns. Which groups of columns
 //! are written is part of the type, so that a sweep pays for what it asks and the loop has no
 //! question in it. `pc_index` is a ramp in every block; `next_pc` follows from it and is computed when the
-//! pass is over.
+//! pass is over. Static columns are filled from the runs that blocks are.
 
-use super::chunk::{Chunk, stride_of};
+use super::chunk::{Chunk, stride_of, wants_statics};
 use super::columns::{Column, ColumnSet};
 use super::raw::{RawBlock, RawColumns};
+use super::runs::Runs;
 use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
 use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
@@ -56,6 +57,8 @@ const STRIDE: usize = stride_of(CHUNK_ROWS);
 pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
     columns: RawColumns<'a, STRIDE>,
     wants_pc_index: bool,
+    /// Where static columns are wanted.
+    runs: Option<&'a mut Runs>,
 }
 
 impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
@@ -71,9 +74,11 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE
             groups_of(set),
             "a recorder for the groups of the chunk's columns"
         );
+        let (columns, runs) = chunk.raw_mut();
         Self {
-            columns: chunk.raw_columns_mut(),
+            columns,
             wants_pc_index: set.contains(Column::PcIndex.id()),
+            runs: wants_statics(set).then_some(runs),
         }
     }
 }
@@ -91,6 +96,7 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
         ChunkBlock {
             wants_pc_index: self.wants_pc_index,
             rows: self.columns.block(row, rows),
+            runs: self.runs.as_deref_mut(),
         }
     }
 }
@@ -99,6 +105,7 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
 pub struct ChunkBlock<'a, 'b, const GROUPS: u8, const STRIDE: usize> {
     rows: RawBlock<'a, 'b, STRIDE>,
     wants_pc_index: bool,
+    runs: Option<&'b mut Runs>,
 }
 
 impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_, GROUPS, STRIDE> {
@@ -137,6 +144,9 @@ impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_,
     fn end(mut self, pc_index: u32, rows: usize, _next_pc: u32) {
         if self.wants_pc_index {
             self.rows.ramp::<PC_INDEX>(pc_index, rows);
+        }
+        if let Some(runs) = self.runs {
+            runs.push(pc_index, rows);
         }
     }
 }
