@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
-use super::runs::{self, FILL_ROWS, Runs};
+use super::stretches::{FILL_ROWS, Stretches, fill_from};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
 use crate::program::Program;
@@ -27,7 +27,7 @@ const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
 pub struct Chunk {
     lines: Vec<Line>,
     /// Those of the recorded rows, where static columns are in the set.
-    runs: Runs,
+    stretches: Stretches,
     capacity: usize,
     /// Distance between the starts of two columns, in values.
     stride: usize,
@@ -39,7 +39,7 @@ pub struct Chunk {
 /// Distance between the starts of two columns in a chunk for `capacity` rows, in values.
 ///
 /// One line more than needed: columns a power of two apart would share their cache sets, and ramps and
-/// runs are filled beyond the last row.
+/// stretches are filled beyond the last row.
 pub(super) const fn stride_of(capacity: usize) -> usize {
     (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS
 }
@@ -66,7 +66,7 @@ impl Chunk {
         let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
         Self {
             lines,
-            runs: Runs::new(capacity),
+            stretches: Stretches::new(capacity),
             capacity,
             stride,
             rows: 0,
@@ -93,7 +93,7 @@ impl Chunk {
     /// time; in the others every instruction stores its own zeros (PERF.md M-6i).
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
-        self.runs.clear();
+        self.stretches.clear();
         // next_pc follows from it.
         if set.contains(Column::NextPc.id()) {
             self.set = set.with(Column::PcIndex.id());
@@ -125,11 +125,13 @@ impl Chunk {
         self.stride
     }
 
-    /// The raw columns to fill, behind the rows that are filled, and the runs to add theirs to.
-    pub(super) fn raw_mut<const STRIDE: usize>(&mut self) -> (RawColumns<'_, STRIDE>, &mut Runs) {
+    /// The raw columns to fill, behind the rows that are filled, and the stretches to add theirs to.
+    pub(super) fn raw_mut<const STRIDE: usize>(
+        &mut self,
+    ) -> (RawColumns<'_, STRIDE>, &mut Stretches) {
         let values = bytemuck::cast_slice_mut(&mut self.lines);
         let columns = RawColumns::new(values, self.stride, self.capacity, self.rows);
-        (columns, &mut self.runs)
+        (columns, &mut self.stretches)
     }
 
     /// Takes in `rows` rows that were filled.
@@ -192,7 +194,7 @@ impl Chunk {
         for (column, target) in Column::STATIC.iter().zip(columns) {
             if self.set.contains(column.id()) {
                 let table = program.padded_static_column(*column);
-                let recorded = runs::fill_from(table, self.runs.list(), target);
+                let recorded = fill_from(table, self.stretches.list(), target);
                 target[recorded..self.rows].fill(table[padding]);
             }
         }

@@ -5,5 +5,5 @@ pub mod chunk;
 pub mod columns;
 mod raw;
 pub mod record;
-mod runs;
+mod stretches;
 pub mod view;

@@ -3,12 +3,12 @@
 //! In: the machine's facts through [`Recorder`]. Out: filled raw columns. Which groups of columns
 //! are written is part of the type, so that a sweep pays for what it asks and the loop has no
 //! question in it. `pc_index` is a ramp in every block; `next_pc` follows from it and is computed when the
-//! pass is over. Static columns are filled from the runs that blocks are.
+//! pass is over. Static columns are copied stretch by stretch, one a block.
 
 use super::chunk::{Chunk, stride_of, wants_statics};
 use super::columns::{Column, ColumnSet};
 use super::raw::{RawBlock, RawColumns};
-use super::runs::Runs;
+use super::stretches::Stretches;
 use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
 use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
@@ -58,7 +58,7 @@ pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
     columns: RawColumns<'a, STRIDE>,
     wants_pc_index: bool,
     /// Where static columns are wanted.
-    runs: Option<&'a mut Runs>,
+    stretches: Option<&'a mut Stretches>,
 }
 
 impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
@@ -74,11 +74,11 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE
             groups_of(set),
             "a recorder for the groups of the chunk's columns"
         );
-        let (columns, runs) = chunk.raw_mut();
+        let (columns, stretches) = chunk.raw_mut();
         Self {
             columns,
             wants_pc_index: set.contains(Column::PcIndex.id()),
-            runs: wants_statics(set).then_some(runs),
+            stretches: wants_statics(set).then_some(stretches),
         }
     }
 }
@@ -96,7 +96,7 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
         ChunkBlock {
             wants_pc_index: self.wants_pc_index,
             rows: self.columns.block(row, rows),
-            runs: self.runs.as_deref_mut(),
+            stretches: self.stretches.as_deref_mut(),
         }
     }
 }
@@ -105,7 +105,7 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
 pub struct ChunkBlock<'a, 'b, const GROUPS: u8, const STRIDE: usize> {
     rows: RawBlock<'a, 'b, STRIDE>,
     wants_pc_index: bool,
-    runs: Option<&'b mut Runs>,
+    stretches: Option<&'b mut Stretches>,
 }
 
 impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_, GROUPS, STRIDE> {
@@ -145,8 +145,8 @@ impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_,
         if self.wants_pc_index {
             self.rows.ramp::<PC_INDEX>(pc_index, rows);
         }
-        if let Some(runs) = self.runs {
-            runs.push(pc_index, rows);
+        if let Some(stretches) = self.stretches {
+            stretches.push(pc_index, rows);
         }
     }
 }
