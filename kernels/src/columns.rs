@@ -180,11 +180,14 @@ pub(crate) fn sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mu
     }
 }
 
-/// `out[k] = table[indices[k]]`.
+/// `out[k] = table[indices[k]]`, for whoever has no table of kernels: it is the same on every tier.
 ///
 /// One load per row; a hardware gather is slower than that on the processors measured.
+///
+/// # Panics
+/// If there is not one output per index, or an index leaves the table.
 #[inline(always)]
-pub(crate) fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
+pub fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
     assert_eq!(indices.len(), out.len(), "one output per index");
     for (out, index) in out.iter_mut().zip(indices) {
         *out = table[*index as usize];

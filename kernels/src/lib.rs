@@ -43,7 +43,7 @@ mod table;
 mod tier;
 
 pub use axpy::AxpySums;
-pub use columns::{Combine, Signs, SubWord};
+pub use columns::{Combine, Signs, SubWord, gather};
 pub use dot::Cell;
 pub use field::{Goldilocks, Goldilocks2, WeightField};
 pub use fold::EqFactors;

@@ -17,9 +17,6 @@ pub use elf::{ElfError, Segment};
 use op::{Kind, Op};
 pub use symbols::{Symbol, Symbols};
 
-/// Values behind the last one of a static column.
-pub(crate) const STATIC_SLACK: usize = 16;
-
 /// A decoded program. Immutable, and cheap to share by reference between threads.
 #[derive(Debug)]
 pub struct Program {
@@ -172,11 +169,6 @@ impl Program {
     /// If `column` is a raw column.
     #[must_use]
     pub fn static_column(&self, column: Column) -> &[u32] {
-        &self.padded_static_column(column)[..=self.block_lengths.len()]
-    }
-
-    /// The same and [`STATIC_SLACK`] values that say nothing, for who copies several at a time.
-    pub(crate) fn padded_static_column(&self, column: Column) -> &[u32] {
         let index = (column as usize).checked_sub(Column::RAW_COUNT);
         &self.static_columns[index.expect("a static column")]
     }
@@ -291,13 +283,12 @@ fn block_lengths(ops: &[Op]) -> Vec<u32> {
     lengths
 }
 
-/// One vector per static column, in registry order, each with the padding row's value and
-/// [`STATIC_SLACK`] zeros last.
+/// One vector per static column, in registry order, each with the padding row's value last.
 fn static_columns(text_base: u32, words: &[u32]) -> Vec<Vec<u32>> {
     let jump_to_itself = 0x0000_006f;
     let rows = words.iter().copied().chain([jump_to_itself]).enumerate();
     // One by one: a copy of an empty vector has no room.
-    let room = |_: &Column| Vec::with_capacity(words.len() + 1 + STATIC_SLACK);
+    let room = |_: &Column| Vec::with_capacity(words.len() + 1);
     let mut columns: Vec<Vec<u32>> = Column::STATIC.iter().map(room).collect();
     for (index, word) in rows {
         let pc = op::pc_of(text_base, index as u32);
@@ -315,9 +306,6 @@ fn static_columns(text_base: u32, words: &[u32]) -> Vec<Vec<u32>> {
             };
             values.push(value);
         }
-    }
-    for values in &mut columns {
-        values.resize(values.len() + STATIC_SLACK, 0);
     }
     columns
 }

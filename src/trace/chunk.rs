@@ -4,10 +4,10 @@
 //! It does not know who runs the machine, nor which chunk of the trace it holds next.
 
 use bytemuck::{Pod, Zeroable};
+use tracelane_kernels::gather;
 
 use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
-use super::stretches::{FILL_ROWS, Stretches, fill_from};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
 use crate::program::Program;
@@ -20,14 +20,12 @@ struct Line([u32; LINE_ROWS]);
 /// Values in a cache line.
 const LINE_ROWS: usize = 16;
 
-const _: () = assert!(LINE_ROWS >= RAMP_ROWS && LINE_ROWS >= FILL_ROWS);
+const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
 const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
 
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
     lines: Vec<Line>,
-    /// Those of the recorded rows, where static columns are in the set.
-    stretches: Stretches,
     capacity: usize,
     /// Distance between the starts of two columns, in values.
     stride: usize,
@@ -38,17 +36,10 @@ pub struct Chunk {
 
 /// Distance between the starts of two columns in a chunk for `capacity` rows, in values.
 ///
-/// One line more than needed: columns a power of two apart would share their cache sets, and ramps and
-/// stretches are filled beyond the last row.
+/// One line more than needed: columns a power of two apart would share their cache sets, and a ramp
+/// may write behind the last row.
 pub(super) const fn stride_of(capacity: usize) -> usize {
     (capacity.div_ceil(LINE_ROWS) + 1) * LINE_ROWS
-}
-
-/// Whether there are static columns in `set`.
-pub(super) fn wants_statics(set: ColumnSet) -> bool {
-    Column::STATIC
-        .iter()
-        .any(|column| set.contains(column.id()))
 }
 
 impl Chunk {
@@ -66,7 +57,6 @@ impl Chunk {
         let lines = vec![Line::zeroed(); Column::ALL.len() * stride / LINE_ROWS];
         Self {
             lines,
-            stretches: Stretches::new(capacity),
             capacity,
             stride,
             rows: 0,
@@ -93,9 +83,12 @@ impl Chunk {
     /// time; in the others every instruction stores its own zeros (PERF.md M-6i).
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
-        self.stretches.clear();
-        // next_pc follows from it.
-        if set.contains(Column::NextPc.id()) {
+        // Static columns are gathered by pc_index, and next_pc follows from it.
+        if Column::STATIC
+            .iter()
+            .chain([&Column::NextPc])
+            .any(|column| set.contains(column.id()))
+        {
             self.set = set.with(Column::PcIndex.id());
         }
         for column in [
@@ -125,13 +118,10 @@ impl Chunk {
         self.stride
     }
 
-    /// The raw columns to fill, behind the rows that are filled, and the stretches to add theirs to.
-    pub(super) fn raw_mut<const STRIDE: usize>(
-        &mut self,
-    ) -> (RawColumns<'_, STRIDE>, &mut Stretches) {
+    /// The raw columns to fill, behind the rows that are filled.
+    pub(super) fn raw_columns_mut<const STRIDE: usize>(&mut self) -> RawColumns<'_, STRIDE> {
         let values = bytemuck::cast_slice_mut(&mut self.lines);
-        let columns = RawColumns::new(values, self.stride, self.capacity, self.rows);
-        (columns, &mut self.stretches)
+        RawColumns::new(values, self.stride, self.capacity, self.rows)
     }
 
     /// Takes in `rows` rows that were filled.
@@ -186,16 +176,15 @@ impl Chunk {
         next_pcs[rows - first - 1] = end_pc;
     }
 
-    /// Fills the static columns of the set from the program table.
+    /// Fills the static columns of the set from the program table, by `pc_index`.
     pub fn gather_statics(&mut self, program: &Program) {
-        let padding = program.padding_index() as usize;
+        let (rows, stride) = (self.rows, self.stride);
         let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
-        let columns = values.chunks_exact_mut(self.stride).skip(Column::RAW_COUNT);
-        for (column, target) in Column::STATIC.iter().zip(columns) {
+        let (raw, statics) = values.split_at_mut(Column::RAW_COUNT * stride);
+        let indices = &raw[Column::PcIndex as usize * stride..][..rows];
+        for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
             if self.set.contains(column.id()) {
-                let table = program.padded_static_column(*column);
-                let recorded = fill_from(table, self.stretches.list(), target);
-                target[recorded..self.rows].fill(table[padding]);
+                gather(program.static_column(*column), indices, &mut target[..rows]);
             }
         }
     }

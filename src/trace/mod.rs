@@ -5,5 +5,4 @@ pub mod chunk;
 pub mod columns;
 mod raw;
 pub mod record;
-mod stretches;
 pub mod view;

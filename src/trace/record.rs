@@ -3,12 +3,11 @@
 //! In: the machine's facts through [`Recorder`]. Out: filled raw columns. Which groups of columns
 //! are written is part of the type, so that a sweep pays for what it asks and the loop has no
 //! question in it. `pc_index` is a ramp in every block; `next_pc` follows from it and is computed when the
-//! pass is over. Static columns are copied stretch by stretch, one a block.
+//! pass is over.
 
-use super::chunk::{Chunk, stride_of, wants_statics};
+use super::chunk::{Chunk, stride_of};
 use super::columns::{Column, ColumnSet};
 use super::raw::{RawBlock, RawColumns};
-use super::stretches::Stretches;
 use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
 use crate::vm::{BlockRecorder, DiscardText, GuestMemory, Machine, Recorder, Stop};
@@ -57,8 +56,6 @@ const STRIDE: usize = stride_of(CHUNK_ROWS);
 pub struct ChunkRecorder<'a, const GROUPS: u8, const STRIDE: usize> {
     columns: RawColumns<'a, STRIDE>,
     wants_pc_index: bool,
-    /// Where static columns are wanted.
-    stretches: Option<&'a mut Stretches>,
 }
 
 impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE> {
@@ -74,11 +71,9 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> ChunkRecorder<'a, GROUPS, STRIDE
             groups_of(set),
             "a recorder for the groups of the chunk's columns"
         );
-        let (columns, stretches) = chunk.raw_mut();
         Self {
-            columns,
+            columns: chunk.raw_columns_mut(),
             wants_pc_index: set.contains(Column::PcIndex.id()),
-            stretches: wants_statics(set).then_some(stretches),
         }
     }
 }
@@ -96,7 +91,6 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
         ChunkBlock {
             wants_pc_index: self.wants_pc_index,
             rows: self.columns.block(row, rows),
-            stretches: self.stretches.as_deref_mut(),
         }
     }
 }
@@ -105,7 +99,6 @@ impl<'a, const GROUPS: u8, const STRIDE: usize> Recorder for ChunkRecorder<'a, G
 pub struct ChunkBlock<'a, 'b, const GROUPS: u8, const STRIDE: usize> {
     rows: RawBlock<'a, 'b, STRIDE>,
     wants_pc_index: bool,
-    stretches: Option<&'b mut Stretches>,
 }
 
 impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_, GROUPS, STRIDE> {
@@ -144,9 +137,6 @@ impl<const GROUPS: u8, const STRIDE: usize> BlockRecorder for ChunkBlock<'_, '_,
     fn end(mut self, pc_index: u32, rows: usize, _next_pc: u32) {
         if self.wants_pc_index {
             self.rows.ramp::<PC_INDEX>(pc_index, rows);
-        }
-        if let Some(stretches) = self.stretches {
-            stretches.push(pc_index, rows);
         }
     }
 }
