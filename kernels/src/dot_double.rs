@@ -10,7 +10,7 @@
 use crate::dot::{dot, tile_groups};
 use crate::field::{MAX_DOT_ROWS, MAX_LIMBS, WeightField, at_most};
 use crate::grid_double::{DOUBLE_BITS, DOUBLE_LIMBS, has_doubles};
-use crate::lanes::{GROUP_ROWS, Group, Lanes, for_limbs};
+use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup, for_limbs};
 use crate::planes::PlanesView;
 
 /// Columns of a call.
@@ -66,10 +66,16 @@ fn tile<L: Lanes>(
                     }
                 });
             }
-            for n in 0..COLUMNS {
-                for sum in 0..SUMS {
-                    let lanes = isa.wide_to_array(acc[n][sum]);
-                    totals[n][sum] += u128::from(lanes.iter().sum::<u64>());
+            // At constant places, or the loop above would keep its sums in memory too.
+            let mut stored = [[WideGroup::default(); SUMS]; COLUMNS];
+            for_limbs!(sum in 0..SUMS => {
+                for n in 0..COLUMNS {
+                    isa.wide_store(acc[n][sum], &mut stored[n][sum]);
+                }
+            });
+            for (totals, stored) in totals.iter_mut().zip(&stored) {
+                for (total, lanes) in totals.iter_mut().zip(stored) {
+                    *total += u128::from(lanes.0.iter().sum::<u64>());
                 }
             }
         },
