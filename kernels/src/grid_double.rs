@@ -54,13 +54,13 @@ pub(crate) const fn has_doubles<F: WeightField>() -> bool {
     F::COORDS == 1 && F::LIMBS == 2 * DOUBLE_LIMBS && 2 * F::LIMB_BITS == DOUBLE_BITS
 }
 
-/// A tile's weights.
-pub(crate) type Doubles<L> = [[<L as Lanes>::Wide; DOUBLE_LIMBS]; TILE_GROUPS];
-
-/// Joins the weights of a tile; groups that are not there weigh nothing.
+/// Joins the weights of `GROUPS` groups.
 #[inline(always)]
-pub(crate) fn join<L: Lanes>(isa: L, planes: &[Group]) -> Doubles<L> {
-    let mut doubles = [[isa.wide_zero(); DOUBLE_LIMBS]; TILE_GROUPS];
+pub(crate) fn join<L: Lanes, const GROUPS: usize>(
+    isa: L,
+    planes: &[Group],
+) -> [[L::Wide; DOUBLE_LIMBS]; GROUPS] {
+    let mut doubles = [[isa.wide_zero(); DOUBLE_LIMBS]; GROUPS];
     let (pairs, _) = planes.as_chunks::<2>();
     for (doubles, pairs) in doubles.iter_mut().zip(pairs.chunks_exact(DOUBLE_LIMBS)) {
         for (double, [low, high]) in doubles.iter_mut().zip(pairs) {
@@ -74,20 +74,23 @@ pub(crate) fn join<L: Lanes>(isa: L, planes: &[Group]) -> Doubles<L> {
 
 /// Adds the weights to their sums: what the biases have to be taken back by.
 #[inline(always)]
-pub(crate) fn add_weights<L: Lanes>(
+pub(crate) fn add_weights<L: Lanes, const GROUPS: usize>(
     isa: L,
-    doubles: &[[L::Wide; DOUBLE_LIMBS]],
+    doubles: &[[L::Wide; DOUBLE_LIMBS]; GROUPS],
     sums: &mut [[u64; 4]; DOUBLE_LIMBS],
 ) {
     for limbs in doubles {
-        for (limb, sum) in limbs.iter().zip(&mut *sums) {
-            let mut group = WideGroup::default();
-            isa.wide_store(*limb, &mut group);
-            for (lane, value) in group.0.iter().enumerate() {
-                sum[lane % 4] += value;
-            }
-        }
+        for_limbs!(limb in 0..DOUBLE_LIMBS => {
+            add_to(isa, &mut sums[limb], limbs[limb]);
+        });
     }
+}
+
+/// Adds eight lanes to four.
+#[inline(always)]
+fn add_to<L: Lanes>(isa: L, sum: &mut [u64; 4], lanes: L::Wide) {
+    let before = isa.sum_from_array(sum);
+    *sum = isa.sum_to_array(isa.sum_add(before, isa.wide_sum(lanes)));
 }
 
 /// The two pieces of a product of signed values of at most [`VALUE_BITS`] bits, the upper one biased.
@@ -107,36 +110,36 @@ fn pieces<L: Lanes>(isa: L, bias: L::Wide, a: L::Wide, b: L::Wide) -> [L::Wide; 
 ///
 /// Lower and upper halves have sums of their own: each then waits for half as many before it.
 #[inline(always)]
-pub(crate) fn leaf<L: Lanes>(
+pub(crate) fn leaf<L: Lanes, const GROUPS: usize>(
     isa: L,
-    bias: L::Wide,
     tables: [&[WideGroup]; 2],
-    doubles: &[[L::Wide; DOUBLE_LIMBS]],
+    doubles: &[[L::Wide; DOUBLE_LIMBS]; GROUPS],
     sums: &mut [[u64; 4]],
 ) {
+    let bias = bias(isa);
+    let tables = tables.map(|table| table.first_chunk::<GROUPS>().expect("a tile"));
+    let sums: &mut [[u64; 4]; DOUBLE_SUMS] = sums.try_into().expect("the sums of a point");
     let mut low = [isa.wide_zero(); DOUBLE_SUMS];
     let mut high = [isa.wide_zero(); DOUBLE_SUMS];
-    for ((a, b), doubles) in tables[0].iter().zip(tables[1]).zip(doubles) {
-        let pieces = pieces(isa, bias, isa.wide_load(a), isa.wide_load(b));
+    for g in 0..GROUPS {
+        let (a, b) = (isa.wide_load(&tables[0][g]), isa.wide_load(&tables[1][g]));
+        let pieces = pieces(isa, bias, a, b);
         for_limbs!(limb in 0..DOUBLE_LIMBS => {
             for p in 0..2 {
-                let (weight, piece) = (doubles[limb], pieces[p]);
+                let (weight, piece) = (doubles[g][limb], pieces[p]);
                 low[limb + p] = isa.mul_add_low52(low[limb + p], weight, piece);
                 high[limb + p + 1] = isa.mul_add_high52(high[limb + p + 1], weight, piece);
             }
         });
     }
-    for ((low, high), sum) in low.iter().zip(&high).zip(sums) {
-        let added = isa.wide_to_array(isa.wide_add(*low, *high));
-        for (lane, value) in added.iter().enumerate() {
-            sum[lane % 4] += value;
-        }
-    }
+    for_limbs!(sum in 0..DOUBLE_SUMS => {
+        add_to(isa, &mut sums[sum], isa.wide_add(low[sum], high[sum]));
+    });
 }
 
 /// The bias of every upper piece.
 #[inline(always)]
-pub(crate) fn bias<L: Lanes>(isa: L) -> L::Wide {
+fn bias<L: Lanes>(isa: L) -> L::Wide {
     isa.wide_shl(isa.widen(isa.splat_pair(1)), BIAS_LOG2)
 }
 

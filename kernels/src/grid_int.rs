@@ -221,16 +221,18 @@ pub(crate) fn grid_accumulate<L: Lanes, F: WeightField, const CAP: usize>(
         grid.flush();
         grid.doubles = doubles;
     }
+    if const { L::HAS_MUL52 && has_doubles::<F>() } && doubles {
+        return accumulate_doubles::<L, F, CAP>(isa, grid, planes.groups(), columns);
+    }
     let tile_groups = const { at_most(TILE_GROUPS, CAP) };
     for (tile, planes) in planes.groups().chunks(tile_groups * F::LIMBS).enumerate() {
-        load_tile::<L, F, CAP>(isa, grid, tile, planes.len() / F::LIMBS, columns);
-        if const { L::HAS_MUL52 && has_doubles::<F>() } && doubles {
-            let joined = grid_double::join(isa, planes);
-            let joined = &joined[..planes.len() / F::LIMBS];
-            grid_double::add_weights(isa, joined, &mut grid.weight_sums);
-            walk(isa, grid, &DoubleLeaf::<L>(joined));
-            continue;
-        }
+        load_tile::<L, F, CAP>(
+            isa,
+            grid,
+            tile * tile_groups,
+            planes.len() / F::LIMBS,
+            columns,
+        );
         match grid.pieces {
             SHORT_PIECES => walk(
                 isa,
@@ -244,6 +246,42 @@ pub(crate) fn grid_accumulate<L: Lanes, F: WeightField, const CAP: usize>(
             ),
         }
     }
+}
+
+/// [`grid_accumulate`] on double limbs: whole tiles, then groups one by one, so that every walk is
+/// compiled for its number of groups.
+#[inline(always)]
+fn accumulate_doubles<L: Lanes, F: WeightField, const CAP: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    planes: &[Group],
+    columns: &[GridColumn<'_>],
+) {
+    let mut first = 0;
+    while first * F::LIMBS < planes.len() {
+        let planes = &planes[first * F::LIMBS..];
+        if CAP >= TILE_GROUPS && planes.len() >= TILE_GROUPS * F::LIMBS {
+            tile_of_doubles::<L, F, CAP, TILE_GROUPS>(isa, grid, first, planes, columns);
+            first += TILE_GROUPS;
+        } else {
+            tile_of_doubles::<L, F, CAP, 1>(isa, grid, first, planes, columns);
+            first += 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn tile_of_doubles<L: Lanes, F: WeightField, const CAP: usize, const GROUPS: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    first_group: usize,
+    planes: &[Group],
+    columns: &[GridColumn<'_>],
+) {
+    load_tile::<L, F, CAP>(isa, grid, first_group, GROUPS, columns);
+    let doubles: [_; GROUPS] = grid_double::join(isa, planes);
+    grid_double::add_weights(isa, &doubles, &mut grid.weight_sums);
+    walk(isa, grid, &DoubleLeaf::<L, GROUPS>(&doubles));
 }
 
 /// Adds the blocks of one run of rows, all of weight 1.
@@ -261,7 +299,7 @@ pub(crate) fn grid_add<L: Lanes, F: WeightField, const CAP: usize>(
     let tile_groups = const { at_most(TILE_GROUPS, CAP) };
     for tile in 0..groups.div_ceil(tile_groups) {
         let group_count = tile_groups.min(groups - tile * tile_groups);
-        load_tile::<L, F, CAP>(isa, grid, tile, group_count, columns);
+        load_tile::<L, F, CAP>(isa, grid, tile * tile_groups, group_count, columns);
         // Stands for as many groups of weights.
         let none = [Group::default(); TILE_GROUPS];
         let none = &none[..group_count];
@@ -300,7 +338,7 @@ fn check_columns<F: WeightField>(
 fn load_tile<L: Lanes, F: WeightField, const CAP: usize>(
     isa: L,
     grid: &mut WindowGrid<F>,
-    tile: usize,
+    first_group: usize,
     group_count: usize,
     columns: &[GridColumn<'_>],
 ) {
@@ -312,8 +350,7 @@ fn load_tile<L: Lanes, F: WeightField, const CAP: usize>(
         grid.flush();
     }
     grid.group_count += group_count;
-    let tile_groups = const { at_most(TILE_GROUPS, CAP) };
-    let (block_rows, first_block) = (grid.block_rows(), tile * tile_groups * GROUP_ROWS);
+    let (block_rows, first_block) = (grid.block_rows(), first_group * GROUP_ROWS);
     let arena_len = grid.arena.len() / grid.column_count;
     for (column, arena) in columns.iter().zip(grid.arena.chunks_exact_mut(arena_len)) {
         match column {
@@ -441,15 +478,15 @@ impl<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool> Leaf<L
     }
 }
 
-/// Double limbs of weights.
-struct DoubleLeaf<'a, L: Lanes>(&'a [[L::Wide; DOUBLE_LIMBS]]);
+/// Double limbs of weights, for so many groups.
+struct DoubleLeaf<'a, L: Lanes, const GROUPS: usize>(&'a [[L::Wide; DOUBLE_LIMBS]; GROUPS]);
 
-impl<L: Lanes> Leaf<L> for DoubleLeaf<'_, L> {
+impl<L: Lanes, const GROUPS: usize> Leaf<L> for DoubleLeaf<'_, L, GROUPS> {
     const SUMS: usize = DOUBLE_SUMS;
 
     #[inline(always)]
     fn group_count(&self) -> usize {
-        self.0.len()
+        GROUPS
     }
 
     #[inline(always)]
@@ -461,8 +498,8 @@ impl<L: Lanes> Leaf<L> for DoubleLeaf<'_, L> {
         start: usize,
         sums: &mut [[u64; 4]],
     ) {
-        let tables = two_tables(arena, arena_len, start, self.0.len());
-        grid_double::leaf(isa, grid_double::bias(isa), tables, self.0, sums);
+        let tables = two_tables(arena, arena_len, start, GROUPS);
+        grid_double::leaf(isa, tables, self.0, sums);
     }
 }
 

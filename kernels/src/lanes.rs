@@ -146,6 +146,13 @@ pub trait Lanes: Copy {
     fn sub_where_negative(self, acc: Self::Wide, sign: Self::Wide, x: Self::Wide) -> Self::Wide {
         by_lanes(self, [acc, sign, x], sub_where_negative)
     }
+    /// Eight lanes added to four.
+    #[inline(always)]
+    fn wide_sum(self, a: Self::Wide) -> Self::Sum {
+        let [a, b, c, d, e, f, g, h] = self.wide_to_array(a);
+        let add = u64::wrapping_add;
+        self.sum_from_array(&[add(a, e), add(b, f), add(c, g), add(d, h)])
+    }
     /// Loads eight lanes stored by `wide_store` of the same tier.
     fn wide_load(self, group: &WideGroup) -> Self::Wide;
     /// Stores eight lanes in the tier's order.

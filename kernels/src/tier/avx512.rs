@@ -221,6 +221,10 @@ impl<const IFMA: bool> Lanes for Avx512<IFMA> {
         }
     }
     #[inline(always)]
+    fn wide_sum(self, a: __m512i) -> __m512i {
+        a
+    }
+    #[inline(always)]
     fn sub_where_negative(self, acc: __m512i, sign: __m512i, x: __m512i) -> __m512i {
         let negative = avx512!(_mm512_cmplt_epi64_mask(sign, _mm512_setzero_si512()));
         avx512!(_mm512_mask_sub_epi64(acc, negative, acc, x))
