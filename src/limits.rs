@@ -36,7 +36,7 @@ pub const REGION_DATA_BYTES_MAX: u32 = REGION_BYTES - REGION_HEADER_BYTES;
 pub const PROGRAM_HEADER_COUNT_MAX: usize = 256;
 
 /// Bytes that text may span, from its lowest to its highest address.
-/// 2^22 instructions: four times the largest guest we know of. Each takes 40 bytes of tables.
+/// 2^22 instructions: four times the largest guest we know of. Each takes 28 bytes of tables.
 pub const TEXT_BYTES_MAX: u32 = 1 << 24;
 
 /// Bytes that text may span beyond those that the file has: gaps, zeros. Tables then follow the file's

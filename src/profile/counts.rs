@@ -49,8 +49,8 @@ impl Counts {
     /// Executions by opcode name, those that occurred.
     #[must_use]
     pub fn by_opcode(&self, program: &Program) -> BTreeMap<&'static str, u64> {
-        let opcodes = program.static_column(Column::Opcode);
-        self.sum_by(|index| Opcode::ALL[opcodes[index] as usize].name())
+        let opcode = |index: usize| program.static_value(Column::Opcode, index as u32);
+        self.sum_by(|index| Opcode::ALL[opcode(index) as usize].name())
     }
 
     /// Executions by function, the ones a function calls not included. Instructions before the

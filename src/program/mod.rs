@@ -3,7 +3,7 @@
 //! In: the bytes of an ELF file. Out: [`Program`]: the op table, block lengths, the static columns
 //! and the memory image. It does not know machine state.
 
-use crate::isa::{self, text};
+use crate::isa::{self, Opcode, text};
 use crate::limits::{PAGE_BYTES, PAGE_BYTES_LOG2};
 use crate::trace::columns::Column;
 
@@ -27,7 +27,10 @@ pub struct Program {
     code: Vec<Op>,
     /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,
-    static_columns: Vec<Vec<u32>>,
+    /// Of each instruction and of padding, which is last.
+    immediates: Vec<u32>,
+    /// The other static values, a byte each; see [`Program::field_shift`].
+    fields: Vec<u32>,
     segments: Vec<Segment>,
     symbols: Symbols,
     tohost: Option<u32>,
@@ -42,6 +45,7 @@ impl Program {
         let image = elf::load(bytes)?;
         let (text_base, words) = text_words(&image.segments);
         let mut code = decode_ops(text_base, &words, &image.segments);
+        let (immediates, fields) = static_values(&words);
         let block_lengths = block_lengths(&code);
         pair::append_pairs(&mut code);
         let tohost = image.symbols.address_of("tohost").filter(|address| {
@@ -55,7 +59,8 @@ impl Program {
             digest: *blake3::hash(bytes).as_bytes(),
             text_base,
             entry: image.entry,
-            static_columns: static_columns(text_base, &words),
+            immediates,
+            fields,
             block_lengths,
             code,
             segments: image.segments,
@@ -163,14 +168,41 @@ impl Program {
         u32::from_le_bytes(bytes)
     }
 
-    /// A static column's value for every instruction, and one more for padding rows.
+    /// A static column's value where `pc_index` is `index`, that of padding included.
     ///
     /// # Panics
-    /// If `column` is a raw column.
+    /// If `column` is a raw column, or the index is none.
     #[must_use]
-    pub fn static_column(&self, column: Column) -> &[u32] {
-        let index = (column as usize).checked_sub(Column::RAW_COUNT);
-        &self.static_columns[index.expect("a static column")]
+    pub fn static_value(&self, column: Column, index: u32) -> u32 {
+        match column {
+            Column::Pc => self.pc_of(index),
+            Column::Imm => self.immediates[index as usize],
+            _ => {
+                let shift = Self::field_shift(column).expect("a static column");
+                self.fields[index as usize] >> shift & FIELD_MAX
+            }
+        }
+    }
+
+    /// Immediates by `pc_index`.
+    pub(crate) fn immediates(&self) -> &[u32] {
+        &self.immediates
+    }
+
+    /// Fields by `pc_index`: one look-up gives all of them.
+    pub(crate) fn fields(&self) -> &[u32] {
+        &self.fields
+    }
+
+    /// Where the byte of a static column is in [`Program::fields`], if it has one.
+    pub(crate) const fn field_shift(column: Column) -> Option<u32> {
+        match column {
+            Column::Rd => Some(0),
+            Column::Rs1 => Some(8),
+            Column::Rs2 => Some(16),
+            Column::Opcode => Some(24),
+            _ => None,
+        }
     }
 
     /// The loadable segments.
@@ -283,29 +315,24 @@ fn block_lengths(ops: &[Op]) -> Vec<u32> {
     lengths
 }
 
-/// One vector per static column, in registry order, each with the padding row's value last.
-fn static_columns(text_base: u32, words: &[u32]) -> Vec<Vec<u32>> {
+/// The largest value of a field.
+pub(crate) const FIELD_MAX: u32 = 0xff;
+
+const _: () = assert!(Opcode::ALL.len() <= FIELD_MAX as usize);
+
+/// Immediates and fields of the instructions, each with those of the padding row last.
+fn static_values(words: &[u32]) -> (Vec<u32>, Vec<u32>) {
     let jump_to_itself = 0x0000_006f;
-    let rows = words.iter().copied().chain([jump_to_itself]).enumerate();
-    // One by one: a copy of an empty vector has no room.
-    let room = |_: &Column| Vec::with_capacity(words.len() + 1);
-    let mut columns: Vec<Vec<u32>> = Column::STATIC.iter().map(room).collect();
-    for (index, word) in rows {
-        let pc = op::pc_of(text_base, index as u32);
-        let decoded = isa::decode(word);
-        for (values, column) in columns.iter_mut().zip(Column::STATIC) {
-            let value = match (column, decoded) {
-                (Column::Pc, _) => pc,
-                (_, None) => 0,
-                (Column::Imm, Some(instruction)) => instruction.imm,
-                (Column::Rd, Some(instruction)) => instruction.rd.into(),
-                (Column::Rs1, Some(instruction)) => instruction.rs1.into(),
-                (Column::Rs2, Some(instruction)) => instruction.rs2.into(),
-                (Column::Opcode, Some(instruction)) => instruction.opcode as u32,
-                _ => unreachable!("{} is no static column", column.name()),
-            };
-            values.push(value);
+    let room = || Vec::with_capacity(words.len() + 1);
+    let (mut immediates, mut fields) = (room(), room());
+    for word in words.iter().copied().chain([jump_to_itself]) {
+        let (mut immediate, mut bytes) = (0, [0; 4]);
+        if let Some(one) = isa::decode(word) {
+            immediate = one.imm;
+            bytes = [one.rd, one.rs1, one.rs2, one.opcode as u8];
         }
+        immediates.push(immediate);
+        fields.push(u32::from_le_bytes(bytes));
     }
-    columns
+    (immediates, fields)
 }

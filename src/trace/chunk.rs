@@ -10,7 +10,7 @@ use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
-use crate::program::Program;
+use crate::program::{FIELD_MAX, Program};
 
 /// One cache line of values: what makes every column start on a line.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -22,6 +22,14 @@ const LINE_ROWS: usize = 16;
 
 const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
 const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
+
+/// The last column, whose byte is the highest.
+const LAST_FIELD: Column = Column::Opcode;
+const LAST_SHIFT: u32 = u32::BITS - FIELD_MAX.count_ones();
+const _: () = {
+    assert!(LAST_FIELD as usize == Column::ALL.len() - 1);
+    assert!(matches!(Program::field_shift(LAST_FIELD), Some(LAST_SHIFT)));
+};
 
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
@@ -177,15 +185,41 @@ impl Chunk {
     }
 
     /// Fills the static columns of the set from the program table, by `pc_index`.
+    ///
+    /// `pc` needs no table, and those that are a byte of one share its look-up, which the last of them keeps
+    /// until the others have taken theirs.
     pub fn gather_statics(&mut self, program: &Program) {
-        let (rows, stride) = (self.rows, self.stride);
+        let (set, rows, stride) = (self.set, self.rows, self.stride);
         let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
         let (raw, statics) = values.split_at_mut(Column::RAW_COUNT * stride);
         let indices = &raw[Column::PcIndex as usize * stride..][..rows];
+        let (statics, last) = statics.split_at_mut((Column::STATIC.len() - 1) * stride);
+        let fields = &mut last[..rows];
+        let wanted = |column: &Column| set.contains(column.id());
+        let field = |column: &Column| wanted(column) && Program::field_shift(*column).is_some();
+        if Column::STATIC.iter().any(field) {
+            gather(program.fields(), indices, fields);
+        }
         for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
-            if self.set.contains(column.id()) {
-                gather(program.static_column(*column), indices, &mut target[..rows]);
+            let target = &mut target[..rows];
+            match (column, Program::field_shift(*column)) {
+                _ if !wanted(column) => {}
+                (_, Some(shift)) => {
+                    for (value, fields) in target.iter_mut().zip(&*fields) {
+                        *value = fields >> shift & FIELD_MAX;
+                    }
+                }
+                (Column::Pc, None) => {
+                    let text_base = program.text_base();
+                    for (pc, index) in target.iter_mut().zip(indices) {
+                        *pc = text_base.wrapping_add(index << 2);
+                    }
+                }
+                (_, None) => gather(program.immediates(), indices, target),
             }
+        }
+        if wanted(&LAST_FIELD) {
+            fields.iter_mut().for_each(|value| *value >>= LAST_SHIFT);
         }
     }
 

@@ -249,7 +249,7 @@ fn check_row(program: &Program, view: &ChunkView<'_>, index: usize, row: &Row) {
             Column::MemoryBefore => row.memory_before,
             Column::MemoryAfter => row.memory_after,
             Column::NextPc => row.next_pc,
-            _ => program.static_column(*column)[pc_index as usize],
+            _ => program.static_value(*column, pc_index),
         };
         if view.set().contains(column.id()) {
             let actual = view.column(column.id())[index];
