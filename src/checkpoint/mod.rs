@@ -120,8 +120,8 @@ pub struct ChangedPage<'a> {
     pub content: PageContent<'a>,
 }
 
-/// Takes the checkpoints of one run, in order.
-pub trait CheckpointSink {
+/// Takes the checkpoints of one run, in order, on whatever thread.
+pub trait CheckpointSink: Send {
     /// The next checkpoint, and the pages written since the one before, by ascending index.
     ///
     /// # Errors

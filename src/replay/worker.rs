@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::fast_pass::{STEP_CYCLES, dirty_digest, next_boundary};
+use super::fast_pass::{STEP_CYCLES, next_boundary};
+use super::intake::dirty_digest;
 use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
 use crate::checkpoint::{PageContent, RunSummary};
 use crate::limits::{

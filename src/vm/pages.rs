@@ -154,6 +154,12 @@ impl PageTable {
         &self.dirty
     }
 
+    /// Number of pages stored to since the last [`clear_dirty`](PageTable::clear_dirty).
+    #[must_use]
+    pub fn dirty_count(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// Begins a new interval: no page is dirty.
     pub fn clear_dirty(&mut self) {
         for &page_index in &self.dirty {
