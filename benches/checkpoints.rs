@@ -21,6 +21,7 @@ mod stored;
 #[path = "support/turns.rs"]
 mod turns;
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Write;
 use std::time::Duration;
@@ -30,15 +31,16 @@ use memmap2::MmapOptions;
 use random::Random;
 use tracelane::Program;
 use tracelane::checkpoint::{
-    CheckpointFile, CheckpointSink, CheckpointSource, CheckpointWriter, MemoryStore, PageContent,
-    WrittenDigest, WrittenPage, thin, thinned_identity,
+    CheckpointFile, CheckpointSink, CheckpointSource, CheckpointState, CheckpointWriter,
+    MemoryStore, PageContent, RunSummary, StoreError, WrittenDigest, WrittenPage, thin,
+    thinned_identity,
 };
 use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
 use tracelane::replay::{FastPass, ReplayOptions, Run, fast_pass, fast_pass_within, replay_rows};
 use tracelane::trace::columns::{Column, ColumnSet};
 use tracelane::vm::{DiscardText, MemoryKind};
-use turns::{in_turns, timed};
+use turns::{in_turns, processor_of_this, timed};
 
 /// Turns of what takes tens of milliseconds.
 const ROUNDS: usize = 9;
@@ -52,40 +54,90 @@ fn subject(guest: &Guest, cycles_log2: u32) -> (Program, Vec<u8>) {
     (program, guest.input(cycles_log2))
 }
 
+/// A sink that looks how long its thread has had a processor when it has the last checkpoint.
+struct Watched<'a> {
+    sink: &'a mut dyn CheckpointSink,
+    left: usize,
+    processor: Option<Duration>,
+}
+
+impl CheckpointSink for Watched<'_> {
+    fn append(
+        &mut self,
+        state: &CheckpointState,
+        written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
+    ) -> Result<(), StoreError> {
+        self.sink.append(state, written)?;
+        self.left -= 1;
+        if self.left == 0 {
+            self.processor = processor_of_this();
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
+        self.sink.finish(summary)
+    }
+}
+
 fn passes() {
     println!(
-        "\ncheckpointing passes of about 2^{CYCLES_LOG2} cycles, interval 2^16, and the plain one"
+        "\ncheckpointing passes of about 2^{CYCLES_LOG2} cycles, interval 2^16, and the plain one; with two threads also the processor time of the one that stores"
     );
-    println!("| guest | plain, M cycles/s | into a file | into memory | checkpoints | file |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "| guest | plain, M cycles/s | into a file | two threads | storing | into memory | two threads | storing | checkpoints | file |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for guest in ALL {
         let ((program, input), pass) = (subject(guest, CYCLES_LOG2), FastPass::default());
         let identity = pass.identity(&program, &input);
-        let run = |sink: Option<&mut dyn CheckpointSink>| {
+        let file = stored::scratch(&program, &input, &pass);
+        let run = |sink: Option<&mut dyn CheckpointSink>, background| {
+            let pass = FastPass { background, ..pass };
             let result = fast_pass(&program, &input, &pass, sink, &mut DiscardText);
             result.expect(guest.name).cycles
+        };
+        let storing = [Cell::default(), Cell::default()];
+        let watched = |sink: &mut dyn CheckpointSink, background, storing: &Cell<Duration>| {
+            let (left, processor) = (file.count(), None);
+            let mut sink = Watched {
+                sink,
+                left,
+                processor,
+            };
+            let time = timed(|| run(Some(&mut sink), background));
+            storing.set(sink.processor.unwrap_or_default());
+            time
+        };
+        let into_file = |background| {
+            let mut writer = CheckpointWriter::scratch(&identity, &input).expect("a file");
+            watched(&mut writer, background, &storing[0])
+        };
+        let into_memory = |background| {
+            let mut store = MemoryStore::new(identity, &input);
+            watched(&mut store, background, &storing[1])
         };
         let results = in_turns(
             ROUNDS,
             &mut [
-                &mut || timed(|| run(None)),
-                &mut || {
-                    let mut writer = CheckpointWriter::scratch(&identity, &input).expect("a file");
-                    timed(|| run(Some(&mut writer)))
-                },
-                &mut || {
-                    let mut store = MemoryStore::new(identity, &input);
-                    timed(|| run(Some(&mut store)))
-                },
+                &mut || timed(|| run(None, false)),
+                &mut || into_file(false),
+                &mut || into_file(true),
+                &mut || storing[0].get(),
+                &mut || into_memory(false),
+                &mut || into_memory(true),
+                &mut || storing[1].get(),
             ],
         );
-        let file = stored::scratch(&program, &input, &pass);
+        let ratios: Vec<String> = results[1..]
+            .iter()
+            .map(|result| format!("{:.3}", result.ratio))
+            .collect();
         println!(
-            "| {} | {:.0} | {:.3} | {:.3} | {} | {:.1} MiB |",
+            "| {} | {:.0} | {} | {} | {:.1} MiB |",
             guest.name,
-            run(None) as f64 / results[0].seconds / 1e6,
-            results[1].ratio,
-            results[2].ratio,
+            run(None, false) as f64 / results[0].seconds / 1e6,
+            ratios.join(" | "),
             file.count(),
             file.file_bytes() as f64 / f64::from(1 << 20),
         );

@@ -34,15 +34,19 @@ fn guest() -> Recorded {
     Recorded::new("btree", b"24 5")
 }
 
-/// Runs to the end into `writer`, from `prefix` where there is one.
+/// Runs to the end into `writer`, from `prefix` where there is one, and then on two threads.
 fn run(
     recorded: &Recorded,
     mut writer: CheckpointWriter,
     prefix: Option<Prefix>,
 ) -> Result<(), StoreError> {
     let (program, input, text) = (&recorded.program, &recorded.input, &mut DiscardText);
+    let behind = FastPass {
+        background: true,
+        ..pass()
+    };
     let result = match prefix {
-        Some(prefix) => resume_pass(program, input, &pass(), prefix, &mut writer, text),
+        Some(prefix) => resume_pass(program, input, &behind, prefix, &mut writer, text),
         None => fast_pass(program, input, &pass(), Some(&mut writer), text),
     };
     match result {

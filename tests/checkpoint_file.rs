@@ -5,6 +5,8 @@
 mod guests;
 #[path = "support/recorded.rs"]
 mod recorded;
+#[path = "support/stored.rs"]
+mod stored;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,8 +16,9 @@ use guests::Guest;
 use recorded::{Recorded, all_columns};
 use tracelane::Program;
 use tracelane::checkpoint::{
-    CheckpointFile, CheckpointSource, CheckpointWriter, StoreError, partial_path,
+    CheckpointFile, CheckpointSource, CheckpointWriter, PageContent, StoreError, partial_path,
 };
+use tracelane::limits::PAGE_BYTES;
 use tracelane::replay::{FastPass, PassError, ReplayOptions, Run, fast_pass, replay_rows};
 use tracelane::trace::columns::Column;
 use tracelane::vm::{DiscardText, Limits};
@@ -49,14 +52,60 @@ fn contents(source: &dyn CheckpointSource) -> Vec<String> {
             source.state(index),
             source.changed_pages(index)
         ));
+        let mut pages = Vec::new();
         source.for_each_page(index, &mut |page, content| {
             lines.push(format!("{page} {content:?}"));
+            pages.push(match content {
+                PageContent::Bytes(bytes) => (page, false, *bytes),
+                content => (page, content == PageContent::Image, [0; PAGE_BYTES]),
+            });
         });
+        assert!(runs(source, index).concat() == pages, "checkpoint {index}");
         source.for_each_changed_page(index, &mut |page| {
             lines.push(format!("{} {:?}", page.page_index, page.content));
         });
     }
     lines
+}
+
+/// Page number, whether it is as the program leaves it, and bytes of the pages of each run.
+fn runs(source: &dyn CheckpointSource, index: usize) -> Vec<Vec<(u32, bool, [u8; PAGE_BYTES])>> {
+    let mut runs = Vec::new();
+    source.for_each_run(index, &mut |first, run| {
+        let pages = (0..run.count()).map(|n| {
+            let mut bytes = [0xFF; PAGE_BYTES];
+            // In two pieces.
+            let (left, right) = bytes.split_at_mut(1000);
+            run.copy(n * PAGE_BYTES, left);
+            run.copy(n * PAGE_BYTES + 1000, right);
+            (first + n as u32, run.is_image(), bytes)
+        });
+        runs.push(pages.collect());
+    });
+    runs
+}
+
+#[test]
+fn pages_that_lie_together_come_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::from_elf(&Guest::named("sieve").elf()).expect("a guest");
+    let pass = FastPass {
+        interval: 1 << 16,
+        ..FastPass::default()
+    };
+    let file = stored::at(&folder.path().join("sieve"), &program, b"300000", &pass);
+    let last = runs(&file, file.count() - 1);
+    assert!(last.iter().any(|run| run.len() > 1) && last.len() > 1);
+    // As much of several as is asked for.
+    file.for_each_run(file.count() - 1, &mut |_, run| {
+        let mut bytes = vec![0; run.count() * PAGE_BYTES];
+        run.copy(0, &mut bytes);
+        let mut pieces = bytes.clone();
+        for (n, piece) in pieces.chunks_mut(3000).enumerate() {
+            run.copy(3000 * n, piece);
+        }
+        assert!(bytes == pieces);
+    });
 }
 
 fn files_in(folder: &Path) -> usize {

@@ -107,18 +107,24 @@ fn a_cancelled_run_is_gone_on_with() {
         let now = cycles.fetch_add(more, Ordering::Relaxed) + more;
         cancel.fetch_or(now > 200, Ordering::Relaxed);
     };
-    let cancelled = FastPass {
-        cancel: Some(&cancel),
-        progress: Some(&progress),
-        ..pass()
-    };
-    let error = desk.create(&cancelled).expect_err("cancelled");
-    let PassError::Cancelled { cycle } = error else {
-        panic!("{error}")
-    };
-    assert!(!desk.path.exists());
-    // All but the last checkpoint, however little of it had reached the disk by then.
-    desk.completes(cycle - 2 * pass().interval);
+    for background in [false, true] {
+        cancel.store(false, Ordering::Relaxed);
+        cycles.store(0, Ordering::Relaxed);
+        let cancelled = FastPass {
+            cancel: Some(&cancel),
+            progress: Some(&progress),
+            background,
+            ..pass()
+        };
+        let error = desk.create(&cancelled).expect_err("cancelled");
+        let PassError::Cancelled { cycle } = error else {
+            panic!("{error}")
+        };
+        assert!(!desk.path.exists());
+        // All but the last checkpoint, however little of it had reached the disk by then.
+        desk.completes(cycle - 2 * pass().interval);
+        fs::remove_file(&desk.path).expect("the file");
+    }
 }
 
 #[test]
@@ -154,6 +160,7 @@ fn a_limit_that_was_too_low_loses_nothing() {
             cycles_max,
             ..Limits::default()
         },
+        background: cycles_max != 10,
         ..pass()
     };
     desk.create(&limited(400)).expect_err("a limit");

@@ -59,6 +59,11 @@ fn processor() -> Option<Duration> {
     if !BY_PROCESSOR.load(Ordering::Relaxed) {
         return None;
     }
+    processor_of_this()
+}
+
+/// How long the calling thread has had a processor, where the system tells.
+pub fn processor_of_this() -> Option<Duration> {
     account(Path::new("/proc/thread-self"))
 }
 

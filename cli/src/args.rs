@@ -165,6 +165,10 @@ pub struct CheckpointOptions {
     /// Go on where an interrupted run left FILE.partial; its guest's text is not shown again.
     #[arg(long)]
     pub resume: bool,
+    /// Threads, of which two are used: one runs the guest, one stores checkpoints; all processors unless
+    /// given. Results never depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

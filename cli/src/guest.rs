@@ -21,6 +21,8 @@ pub struct Guest<'a> {
     pub program: Program,
     pub input: Vec<u8>,
     pub options: &'a LimitOptions,
+    /// Whether a second thread stores checkpoints.
+    background: bool,
 }
 
 impl<'a> Guest<'a> {
@@ -36,7 +38,16 @@ impl<'a> Guest<'a> {
             program,
             input,
             options,
+            background: false,
         })
+    }
+
+    /// The same with `threads` threads, or as many as there are processors: with more than one, checkpoints
+    /// are stored while the guest runs on.
+    pub fn with_threads(mut self, threads: Option<u16>) -> Self {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.background = threads.map_or_else(processors, usize::from) > 1;
+        self
     }
 
     /// BLAKE3 of the input.
@@ -122,6 +133,7 @@ impl<'a> Guest<'a> {
             memory: self.options.guest_memory,
             cancel: Some(interrupt::flag()),
             progress: Some(&report),
+            background: self.background,
         };
         run(&pass).map_err(|error| match error {
             PassError::Trap(trap) => self.failure(trap),

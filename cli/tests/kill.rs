@@ -12,6 +12,8 @@ fn checkpoint(input: &Path, out: &Path, resume: bool) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracelane"));
     command.arg("checkpoint").arg(elf).arg("--input").arg(input);
     command.args(["--interval", "2^12", "--json"]);
+    // One thread that does all, or one that stores behind the other.
+    command.args(["--threads", if resume { "1" } else { "2" }]);
     command
         .arg("-o")
         .arg(out)

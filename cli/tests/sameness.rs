@@ -85,14 +85,20 @@ fn checkpoint_files_have_the_same_bytes() {
     let desk = Desk::new();
     for (name, bytes) in RUNS {
         let (elf, input) = (guest(name), desk.file("input", bytes));
-        let [first, second] = ["reserved", "paged"].map(|memory| {
+        let ways = [
+            ("reserved", "1"),
+            ("paged", "1"),
+            ("reserved", "2"),
+            ("paged", "64"),
+        ];
+        let files = ways.map(|(memory, threads)| {
             let path = desk.path(memory);
             let words = format!(
-                "checkpoint {{}} --input {{}} -o {{}} --interval 1000 --guest-memory {memory}"
+                "checkpoint {{}} --input {{}} -o {{}} --interval 1000 --guest-memory {memory} --threads {threads}"
             );
             succeeds(&line(&words, &[&elf, &input, &path]));
             fs::read(path).expect("a file")
         });
-        assert!(first == second, "{name}");
+        assert!(files.iter().all(|file| *file == files[0]), "{name}");
     }
 }

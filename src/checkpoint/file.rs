@@ -19,7 +19,7 @@ use super::layout::{ALIGN_BYTES, PageEntry, Record};
 use super::map::{AROUND_BYTES, FileMap};
 use super::walk::{Walk, Walked};
 use super::{
-    ChangedPage, CheckpointSource, CheckpointState, PageContent, RunIdentity, RunSummary,
+    ChangedPage, CheckpointSource, CheckpointState, PageContent, PageRun, RunIdentity, RunSummary,
     StoreError,
 };
 use crate::limits::PAGE_BYTES;
@@ -160,6 +160,13 @@ impl CheckpointFile {
         }
     }
 
+    /// Fills `to` with the bytes at `offset`. They are read, not taken from the map: no page of it has to
+    /// become resident first, which takes longer than the copy.
+    pub(super) fn copy(&self, offset: u64, to: &mut [u8]) {
+        let there = read_at(&self.file, offset, to);
+        self.changed.fetch_or(there.is_err(), Ordering::Relaxed);
+    }
+
     /// Lets go of what is resident.
     pub(super) fn release(&self) {
         self.map.release(0..self.map.len());
@@ -219,6 +226,32 @@ impl CheckpointSource for CheckpointFile {
         self.release();
     }
 
+    fn for_each_run(&self, index: usize, visit: &mut dyn FnMut(u32, PageRun<'_>)) {
+        let mut run: Option<(u32, u64, usize)> = None;
+        let mut pages = self.index.newest(index);
+        loop {
+            let next = pages.next();
+            if let (Some((first, offset, count)), Some((page_index, Location::At(at)))) =
+                (&mut run, next)
+                && page_index as usize == *first as usize + *count
+                && at == *offset + (*count * PAGE_BYTES) as u64
+            {
+                *count += 1;
+                continue;
+            }
+            if let Some((first, offset, count)) = run.take() {
+                visit(first, PageRun::stored(self, offset, count));
+            }
+            match next {
+                Some((page_index, Location::At(at))) => run = Some((page_index, at, 1)),
+                Some((page_index, location)) => {
+                    visit(page_index, PageRun::of(self.content(location)));
+                }
+                None => break,
+            }
+        }
+    }
+
     fn changed_pages(&self, index: usize) -> usize {
         let entries = self.entries(index).iter();
         let changed = |entry: &&PageEntry| self.index.changed_to(entry.page_index, index).is_some();
@@ -267,4 +300,24 @@ impl CheckpointSource for CheckpointFile {
             path: self.path.clone(),
         })
     }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, to: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut offset: u64, mut to: &mut [u8]) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !to.is_empty() {
+        match file.seek_read(to, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => {
+                offset += count as u64;
+                to = &mut to[count..];
+            }
+        }
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ mod layout;
 mod map;
 mod memory;
 mod prefix;
+mod run;
 mod storage;
 mod thin;
 mod versions;
@@ -24,6 +25,7 @@ pub use error::StoreError;
 pub use file::CheckpointFile;
 pub use memory::MemoryStore;
 pub use prefix::{Prefix, PrefixPage};
+pub use run::PageRun;
 pub use storage::{Disk, Storage, StorageFile};
 pub use thin::{thin, thinned_identity};
 pub use versions::{PageChange, PageVersions, WrittenDigest, zero_digest};
@@ -120,8 +122,8 @@ pub struct ChangedPage<'a> {
     pub content: PageContent<'a>,
 }
 
-/// Takes the checkpoints of one run, in order.
-pub trait CheckpointSink {
+/// Takes the checkpoints of one run, in order, on whatever thread.
+pub trait CheckpointSink: Send {
     /// The next checkpoint, and the pages written since the one before, by ascending index.
     ///
     /// # Errors
@@ -165,6 +167,14 @@ pub trait CheckpointSource: Sync {
     /// Visits the newest version at checkpoint `index` of every page that had changed up to then, by
     /// ascending page index. All other pages are as program and input leave them.
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
+
+    /// Visits what [`for_each_page`](CheckpointSource::for_each_page) does, with pages in one piece that
+    /// follow each other and lie together in the store.
+    fn for_each_run(&self, index: usize, visit: &mut dyn FnMut(u32, PageRun<'_>)) {
+        self.for_each_page(index, &mut |page_index, content| {
+            visit(page_index, PageRun::of(content));
+        });
+    }
 
     /// Number of pages that changed with checkpoint `index` itself.
     fn changed_pages(&self, index: usize) -> usize;

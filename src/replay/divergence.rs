@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::fast_pass::image_digest;
+use super::intake::image_digest;
 use super::{RangeReplay, ReplayError, ReplayOptions, Run, worker};
 use crate::checkpoint::CheckpointState;
 use crate::trace::columns::{Column, ColumnSet};

@@ -1,13 +1,15 @@
 //! The fast pass: a run without columns, which leaves checkpoints if a sink wants them.
 //!
 //! In: a program, an input, limits. Out: the run's result, and the state before every
-//! interval-th cycle in a [`CheckpointSink`]. It does not know where checkpoints go.
+//! interval-th cycle in a [`CheckpointSink`]. It does not know where checkpoints go, nor on which
+//! thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::intake::{Intake, image_digest};
+use super::outlet::{Outlet, in_background};
 use crate::checkpoint::{
-    CheckpointSink, CheckpointState, PageChange, PageContent, PageVersions, Prefix, RunIdentity,
-    RunSummary, StoreError, WrittenDigest, WrittenPage, zero_digest,
+    CheckpointSink, PageContent, PageVersions, Prefix, RunIdentity, RunSummary, StoreError,
 };
 use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
 use crate::program::Program;
@@ -19,9 +21,6 @@ use crate::vm::{
 
 /// Most cycles between two looks at the cancel flag.
 pub(super) const STEP_CYCLES: u64 = 1 << 24;
-
-/// What the page table promises of every page that was stored to.
-const BACKED: &str = "a dirty page is backed";
 
 /// Why a fast pass gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +56,9 @@ pub struct FastPass<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// Called now and then with the number of cycles run since the last call.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
+    /// Whether checkpoints are digested and stored on a thread of their own, which the pass begins and
+    /// ends, while the guest runs on; otherwise on the calling one. What a sink gets is the same.
+    pub background: bool,
 }
 
 impl Default for FastPass<'_> {
@@ -67,6 +69,7 @@ impl Default for FastPass<'_> {
             memory: MemoryKind::default(),
             cancel: None,
             progress: None,
+            background: false,
         }
     }
 }
@@ -181,49 +184,70 @@ fn pass_on<M: GuestMemory>(
     program: &Program,
     pass: &FastPass<'_>,
     prefix: Option<Prefix>,
-    mut sink: Option<&mut dyn CheckpointSink>,
+    sink: Option<&mut dyn CheckpointSink>,
     text: &mut dyn TextSink,
 ) -> Result<RunResult, PassError> {
+    let Some(sink) = sink else {
+        return run(&mut machine, program, pass, 0, &mut Outlet::Nowhere, text);
+    };
     let mut versions = PageVersions::default();
     let mut boundary = 0;
-    if let Some(prefix) = prefix {
-        restore(&mut machine, program, &prefix, &mut versions)?;
+    if let Some(prefix) = &prefix {
+        restore(&mut machine, program, prefix, &mut versions)?;
+        // The checkpoint it stands at is there.
         boundary = next_boundary(machine.cycle(), pass.interval);
     }
+    let mut intake = Intake::new(program, versions, sink);
+    let mut run =
+        |outlet: &mut Outlet<'_, '_>| run(&mut machine, program, pass, boundary, outlet, text);
+    let ran = match pass.background {
+        true => in_background(intake, run),
+        false => run(&mut Outlet::Here(&mut intake)),
+    };
+    match &ran {
+        Ok(result) => sink.finish(&summary(result))?,
+        Err(PassError::Trap(trap)) if !is_limit(trap) => sink.discard(),
+        Err(_) => {}
+    }
+    ran
+}
+
+/// Runs the machine from where it stands to its end, and leaves checkpoints at `outlet`, the first of them
+/// before cycle `boundary`.
+fn run<M: GuestMemory>(
+    machine: &mut Machine<M>,
+    program: &Program,
+    pass: &FastPass<'_>,
+    mut boundary: u64,
+    outlet: &mut Outlet<'_, '_>,
+    text: &mut dyn TextSink,
+) -> Result<RunResult, PassError> {
+    let takes = !matches!(outlet, Outlet::Nowhere);
     let mut exit_code = None;
     loop {
         let cycle = machine.cycle();
-        if let Some(sink) = sink.as_deref_mut()
-            && (cycle == boundary || exit_code.is_some())
-        {
-            append(&mut machine, program, &mut versions, sink)?;
+        if takes && (cycle == boundary || exit_code.is_some()) {
+            outlet.append(machine, program)?;
             boundary = next_boundary(cycle, pass.interval);
         }
         if let Some(code) = exit_code {
-            let result = match machine.finish(program, code) {
-                Ok(result) => result,
-                Err(trap) => return Err(failed(trap, sink)),
-            };
-            if let Some(sink) = sink {
-                sink.finish(&summary(&result))?;
-            }
-            break Ok(result);
+            break Ok(machine.finish(program, code)?);
         }
         if pass.cancel.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             return Err(PassError::Cancelled { cycle });
         }
         let left = pass.limits.cycles_max.saturating_sub(cycle);
         let mut step = left.min(STEP_CYCLES);
-        if sink.is_some() {
+        if takes {
             step = step.min(boundary - cycle);
         }
         match machine.advance(program, step, &mut NoRecorder, text) {
             Stop::Budget if machine.cycle() >= pass.limits.cycles_max => {
-                return Err(failed(machine.cycle_limit(program), sink));
+                return Err(machine.cycle_limit(program).into());
             }
             Stop::Budget => {}
             Stop::Exit(code) => exit_code = Some(code),
-            Stop::Trap(trap) => return Err(failed(trap, sink)),
+            Stop::Trap(trap) => return Err(trap.into()),
         }
         pass.progress
             .inspect(|progress| progress(machine.cycle() - cycle));
@@ -236,17 +260,12 @@ pub(super) fn next_boundary(cycle: u64, interval: u64) -> u64 {
     (cycle / interval + 1).saturating_mul(interval)
 }
 
-/// The error of a run that can't go on, whose checkpoints are only worth keeping if it can with more
-/// room.
-fn failed(trap: Trap, sink: Option<&mut dyn CheckpointSink>) -> PassError {
-    let limit = matches!(
+/// Whether a run that ended so could go on with more room, so that its checkpoints are worth keeping.
+fn is_limit(trap: &Trap) -> bool {
+    matches!(
         trap.kind,
         TrapKind::CycleLimit { .. } | TrapKind::MemoryLimit { .. } | TrapKind::TextLimit { .. }
-    );
-    if let Some(sink) = sink.filter(|_| !limit) {
-        sink.discard();
-    }
-    trap.into()
+    )
 }
 
 /// Brings a machine before its first cycle to the last checkpoint of `prefix`.
@@ -288,69 +307,4 @@ fn restore<M: GuestMemory>(
     let (cycle, pc) = (state.cycle, state.pc);
     machine.set_state(program, cycle, pc, &state.registers, state.text_bytes);
     Ok(())
-}
-
-/// Hands the machine's state and the pages written since the last checkpoint to the sink.
-fn append<M: GuestMemory>(
-    machine: &mut Machine<M>,
-    program: &Program,
-    versions: &mut PageVersions,
-    sink: &mut dyn CheckpointSink,
-) -> Result<(), StoreError> {
-    let (cycle, pc, registers) = (machine.cycle(), machine.pc(program), *machine.registers());
-    let text_bytes = machine.text_bytes();
-    let (memory, pages) = machine.memory_and_pages();
-    let mut dirty = WrittenDigest::default();
-    let mut written = Vec::new();
-    for &page_index in pages.sorted_dirty() {
-        let bytes = memory.page(page_index).expect(BACKED);
-        let digest = *blake3::hash(bytes).as_bytes();
-        dirty.add(page_index, &digest);
-        let change = versions.change(page_index, digest, || image_digest(program, page_index));
-        written.push(WrittenPage {
-            page_index,
-            digest,
-            content: match change {
-                PageChange::Image => Some(PageContent::Image),
-                PageChange::Zero => Some(PageContent::Zero),
-                PageChange::Stored => None,
-                PageChange::New => Some(PageContent::Bytes(bytes)),
-            },
-        });
-    }
-    let dirty_digest = dirty.finish();
-    let state = CheckpointState {
-        cycle,
-        pc,
-        registers,
-        text_bytes,
-        dirty_digest,
-    };
-    sink.append(&state, &mut written.into_iter())?;
-    pages.clear_dirty();
-    Ok(())
-}
-
-/// Digest of a page as the program leaves it. Only asked for pages that can be stored to, so never
-/// for one of the input.
-pub(super) fn image_digest(program: &Program, page_index: u32) -> [u8; 32] {
-    let mut page = [0; PAGE_BYTES];
-    match program.copy_page(page_index, &mut page) {
-        true => *blake3::hash(&page).as_bytes(),
-        false => *zero_digest(),
-    }
-}
-
-/// Digest of the pages written since the last boundary: their numbers and their bytes.
-///
-/// The set of written pages follows from the guest's stores alone, so a replay of the interval
-/// comes to the same digest whatever was restored before it.
-pub(super) fn dirty_digest<M: GuestMemory>(machine: &mut Machine<M>) -> [u8; 32] {
-    let (memory, pages) = machine.memory_and_pages();
-    let mut dirty = WrittenDigest::default();
-    for &page_index in pages.sorted_dirty() {
-        let digest = blake3::hash(memory.page(page_index).expect(BACKED));
-        dirty.add(page_index, digest.as_bytes());
-    }
-    dirty.finish()
 }

@@ -21,6 +21,8 @@ pub(crate) mod cache;
 pub mod changes;
 pub mod divergence;
 pub mod fast_pass;
+mod intake;
+mod outlet;
 pub mod seek;
 mod worker;
 
@@ -172,7 +174,7 @@ impl<'a> Run<'a> {
         }
         check_first(program, checkpoints)?;
         let differs = |(page_index, digest): &&(u32, [u8; 32])| {
-            fast_pass::image_digest(program, *page_index) != *digest
+            intake::image_digest(program, *page_index) != *digest
         };
         if let Some(&(page_index, _)) = checkpoints.images().iter().find(differs) {
             return Err(ReplayError::Image { page_index });

@@ -6,9 +6,10 @@
 
 use std::ops::Range;
 
-use super::fast_pass::{STEP_CYCLES, dirty_digest, next_boundary};
+use super::fast_pass::{STEP_CYCLES, next_boundary};
+use super::intake::dirty_digest;
 use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
-use crate::checkpoint::{PageContent, RunSummary};
+use crate::checkpoint::RunSummary;
 use crate::limits::{
     OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, REGION_DATA_BYTES_MAX, REGION_HEADER_BYTES,
 };
@@ -98,14 +99,15 @@ impl<M: GuestMemory> Worker<M> {
             return Err(ReplayError::Boundary { checkpoint, what });
         }
         (self.usable, self.shown) = (false, false);
-        let mut fits = machine.restart(run.program(), source.input());
-        source.for_each_page(checkpoint, &mut |page_index, content| {
-            let bytes = match content {
-                PageContent::Bytes(bytes) => bytes,
-                PageContent::Zero => &ZEROS,
-                PageContent::Image => return,
-            };
-            fits = fits.and_then(|()| machine.set_page(page_index, bytes));
+        let fits = machine.restart_with(run.program(), source.input(), |machine| {
+            let mut fits = Ok(());
+            source.for_each_run(checkpoint, &mut |first, pages| {
+                if fits.is_ok() && !pages.is_image() {
+                    let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
+                    fits = machine.set_pages(first, pages.count(), copy);
+                }
+            });
+            fits
         });
         assert_eq!(fits, Ok(()), "{FITS}");
         let (cycle, pc) = (state.cycle, state.pc);

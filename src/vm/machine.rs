@@ -141,10 +141,30 @@ impl<M: GuestMemory> Machine<M> {
     /// [`TrapKind::MemoryLimit`] when program and input exceed the limit, which
     /// [`new`](Machine::new) would have said.
     pub fn restart(&mut self, program: &Program, input: &[u8]) -> Result<(), TrapKind> {
-        for &page_index in self.pages.backed() {
-            self.memory.page_mut(page_index).fill(0);
-        }
-        self.pages.reset();
+        self.restart_with(program, input, |_| Ok(()))
+    }
+
+    /// The same, with pages that `set` [sets](Machine::set_pages): what they had before is not made zero
+    /// first.
+    ///
+    /// # Errors
+    /// As there, and what `set` says.
+    pub fn restart_with(
+        &mut self,
+        program: &Program,
+        input: &[u8],
+        set: impl FnOnce(&mut Self) -> Result<(), TrapKind>,
+    ) -> Result<(), TrapKind> {
+        self.pages.begin_again();
+        let started = self.load(program, input).and_then(|()| set(self));
+        let memory = &mut self.memory;
+        self.pages
+            .clear_stale(|page_index| memory.page_mut(page_index).fill(0));
+        started
+    }
+
+    /// Puts registers, position and memory to what they are before the first cycle.
+    fn load(&mut self, program: &Program, input: &[u8]) -> Result<(), TrapKind> {
         self.registers = [0; 256];
         self.index = program.index_of(program.entry());
         (self.cycle, self.text_bytes) = (0, 0);
@@ -168,10 +188,14 @@ impl<M: GuestMemory> Machine<M> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let page_index = (at >> PAGE_BYTES_LOG2) as u32;
-            self.pages.back(page_index)?;
+            let stale = self.pages.back(page_index)?;
             let offset = at % PAGE_BYTES;
             let (piece, tail) = rest.split_at(rest.len().min(PAGE_BYTES - offset));
-            self.memory.page_mut(page_index)[offset..offset + piece.len()].copy_from_slice(piece);
+            let page = self.memory.page_mut(page_index);
+            if stale && piece.len() < PAGE_BYTES {
+                page.fill(0);
+            }
+            page[offset..offset + piece.len()].copy_from_slice(piece);
             at += piece.len();
             rest = tail;
         }
@@ -249,8 +273,24 @@ impl<M: GuestMemory> Machine<M> {
     /// # Errors
     /// [`TrapKind::MemoryLimit`].
     pub fn set_page(&mut self, page_index: u32, bytes: &[u8; PAGE_BYTES]) -> Result<(), TrapKind> {
-        self.pages.back(page_index)?;
-        *self.memory.page_mut(page_index) = *bytes;
+        self.set_pages(page_index, 1, &mut |_, to| to.copy_from_slice(bytes))
+    }
+
+    /// Replaces `count` pages from page `first` on, and backs them: `fill` is asked, in one piece or in
+    /// several, to fill bytes that lie so far behind the first of them.
+    ///
+    /// # Errors
+    /// [`TrapKind::MemoryLimit`].
+    pub fn set_pages(
+        &mut self,
+        first: u32,
+        count: usize,
+        fill: &mut dyn FnMut(usize, &mut [u8]),
+    ) -> Result<(), TrapKind> {
+        for page_index in (first..).take(count) {
+            self.pages.back(page_index)?;
+        }
+        self.memory.fill_pages(first, count, fill);
         Ok(())
     }
 

@@ -17,12 +17,16 @@ const BACKED: u8 = 2;
 const DIRTY: u8 = 4;
 /// The page has bytes that are not plain memory (read-only ones, or the tohost word).
 const SPECIAL: u8 = 8;
+/// The page was backed before the machine began again, and still has the bytes of that time.
+const STALE: u8 = 16;
 
 /// Per-page state of one machine.
 pub struct PageTable {
     flags: Box<[u8; PAGE_COUNT]>,
-    /// Pages with [`BACKED`], in the order in which they got it.
+    /// Pages with [`BACKED`] or [`STALE`], in the order in which they got the former.
     backed: Vec<u32>,
+    /// Number of pages with [`STALE`].
+    stale_count: usize,
     /// Pages with [`DIRTY`], in the order in which they got it.
     dirty: Vec<u32>,
     /// Address ranges of segments that can't be stored to, and the trap that says so.
@@ -63,6 +67,7 @@ impl PageTable {
         Self {
             flags,
             backed,
+            stale_count: 0,
             dirty,
             protected,
             limit_bytes,
@@ -113,22 +118,29 @@ impl PageTable {
         })
     }
 
-    /// Counts a page against the memory limit.
+    /// Counts a page against the memory limit. Returns whether it still has bytes of before the machine began
+    /// again.
     ///
     /// # Errors
     /// [`TrapKind::MemoryLimit`] when that would exceed it.
-    pub(super) fn back(&mut self, page_index: u32) -> Result<(), TrapKind> {
-        if self.flags[page_index as usize] & BACKED != 0 {
-            return Ok(());
+    pub(super) fn back(&mut self, page_index: u32) -> Result<bool, TrapKind> {
+        let flags = &mut self.flags[page_index as usize];
+        if *flags & BACKED != 0 {
+            return Ok(false);
         }
-        if (self.backed.len() as u64 + 1) * PAGE_BYTES as u64 > self.limit_bytes {
+        let count = (self.backed.len() - self.stale_count) as u64;
+        if (count + 1) * PAGE_BYTES as u64 > self.limit_bytes {
             return Err(TrapKind::MemoryLimit {
                 limit_bytes: self.limit_bytes,
             });
         }
-        self.flags[page_index as usize] |= BACKED;
-        self.backed.push(page_index);
-        Ok(())
+        let stale = *flags & STALE != 0;
+        *flags = *flags & !STALE | BACKED;
+        match stale {
+            true => self.stale_count -= 1,
+            false => self.backed.push(page_index),
+        }
+        Ok(stale)
     }
 
     /// Whether the memory limit has room for `bytes` bytes from `address` on: as if every page that
@@ -154,6 +166,12 @@ impl PageTable {
         &self.dirty
     }
 
+    /// Number of pages stored to since the last [`clear_dirty`](PageTable::clear_dirty).
+    #[must_use]
+    pub fn dirty_count(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// Begins a new interval: no page is dirty.
     pub fn clear_dirty(&mut self) {
         for &page_index in &self.dirty {
@@ -162,13 +180,33 @@ impl PageTable {
         self.dirty.clear();
     }
 
-    /// Forgets which pages are backed and dirty, for a machine about to be restored.
-    pub(super) fn reset(&mut self) {
+    /// Forgets which pages are backed and dirty. Those that were backed are stale until they are backed
+    /// again, or [cleared](PageTable::clear_stale).
+    pub(super) fn begin_again(&mut self) {
         self.clear_dirty();
         for &page_index in &self.backed {
-            self.flags[page_index as usize] &= !BACKED;
+            let flags = &mut self.flags[page_index as usize];
+            *flags = *flags & !BACKED | STALE;
         }
-        self.backed.clear();
+        self.stale_count = self.backed.len();
+    }
+
+    /// Ends what [`begin_again`](PageTable::begin_again) began: no page is stale. Those that are have to
+    /// become zero.
+    pub(super) fn clear_stale(&mut self, mut zero: impl FnMut(u32)) {
+        if std::mem::take(&mut self.stale_count) == 0 {
+            return;
+        }
+        let flags = &mut self.flags;
+        self.backed.retain(|&page_index| {
+            let flags = &mut flags[page_index as usize];
+            let stale = *flags & STALE != 0;
+            if stale {
+                *flags &= !STALE;
+                zero(page_index);
+            }
+            !stale
+        });
     }
 }
 

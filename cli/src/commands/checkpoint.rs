@@ -18,6 +18,7 @@ use crate::terminal::Terminal;
 pub fn checkpoint(options: &CheckpointOptions) -> Result<(), Failure> {
     let from = &options.guest;
     let guest = Guest::read(&from.elf, from.input.as_deref(), &from.limits)?;
+    let guest = guest.with_threads(options.threads);
     let start = Instant::now();
     let (result, writer, resumed_cycle) = write(options, &guest)?;
     let duration = start.elapsed();

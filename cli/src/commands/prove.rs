@@ -33,6 +33,7 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let guest = phases.time("load", || {
         Guest::read(&from.elf, from.input.as_deref(), &from.limits)
     })?;
+    let guest = guest.with_threads(options.replay.threads);
     if let Some(cycles) = options.schedule.cycles {
         return plan_for(
             options,

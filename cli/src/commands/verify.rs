@@ -41,6 +41,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let guest = phases.time("load", || {
         Guest::read(&options.elf, options.input.as_deref(), &limits)
     })?;
+    let guest = guest.with_threads(options.replay.threads);
     check_files(&proof, &guest).map_err(rejected)?;
 
     let mut writer = CheckpointWriter::scratch(&guest.identity(INTERVAL_CYCLES), &guest.input)?;

@@ -64,4 +64,11 @@ pub trait GuestMemory: Send + Sized {
     fn page(&self, page_index: u32) -> Option<&[u8; PAGE_BYTES]>;
     /// The bytes of page `page_index`, backed if need be.
     fn page_mut(&mut self, page_index: u32) -> &mut [u8; PAGE_BYTES];
+    /// Has `fill` write all of `count` pages from page `first` on, backed if need be: whatever lies together,
+    /// with the number of bytes before it.
+    fn fill_pages(&mut self, first: u32, count: usize, fill: &mut dyn FnMut(usize, &mut [u8])) {
+        for n in 0..count {
+            fill(n * PAGE_BYTES, self.page_mut(first + n as u32));
+        }
+    }
 }

@@ -7,6 +7,8 @@
     reason = "a reservation of the whole address space makes checks redundant"
 )]
 
+use std::ops::Range;
+
 use memmap2::{MmapMut, MmapOptions};
 
 use super::GuestMemory;
@@ -14,6 +16,9 @@ use crate::limits::{PAGE_BYTES, PAGE_BYTES_LOG2, PAGE_COUNT};
 
 /// Bytes of the guest's address space.
 const SPACE_BYTES: usize = PAGE_COUNT * PAGE_BYTES;
+
+/// Bytes of a huge page, of the smallest kind. With others the advice is worth less.
+const HUGE_BYTES: usize = 1 << 21;
 
 /// Memory as one private anonymous mapping of `SPACE_BYTES` bytes.
 pub struct ReservedMemory {
@@ -49,6 +54,25 @@ impl ReservedMemory {
                 .cast::<T>()
                 .write_unaligned(value)
         }
+    }
+}
+
+impl ReservedMemory {
+    /// Asks for huge pages where all of one lies in `range`, all of which is about to be written: what is
+    /// resident stays the same, and comes with far fewer faults.
+    fn advise_huge(&self, range: Range<usize>) {
+        let base = self.map.as_ptr() as usize;
+        let start = (base + range.start).next_multiple_of(HUGE_BYTES) - base;
+        let end = ((base + range.end) / HUGE_BYTES * HUGE_BYTES).saturating_sub(base);
+        #[cfg(target_os = "linux")]
+        if start < end {
+            // Where there are none, pages are small.
+            let _refused = self
+                .map
+                .advise_range(memmap2::Advice::HugePage, start, end - start);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _unused = (start, end);
     }
 }
 
@@ -114,5 +138,12 @@ impl GuestMemory for ReservedMemory {
         let start = (page_index as usize) << PAGE_BYTES_LOG2;
         let page = &mut self.map[start..start + PAGE_BYTES];
         page.try_into().expect("a slice of one page")
+    }
+
+    fn fill_pages(&mut self, first: u32, count: usize, fill: &mut dyn FnMut(usize, &mut [u8])) {
+        let start = (first as usize) << PAGE_BYTES_LOG2;
+        let range = start..start + count * PAGE_BYTES;
+        self.advise_huge(range.clone());
+        fill(0, &mut self.map[range]);
     }
 }
