@@ -52,14 +52,14 @@ impl<'a, F: WeightField> EqFactors<'a, F> {
     }
 
     /// Whether there is one weight for each of `pairs`, or none at all.
-    fn fits(&self, pairs: usize) -> bool {
+    pub(crate) fn fits(&self, pairs: usize) -> bool {
         let weights = self.inner.len() * self.outer.len();
         weights == pairs || (self.inner.is_empty() && self.outer.is_empty())
     }
 }
 
 #[inline(always)]
-fn interpolate<F: WeightField>(low: F, high: F, r: &F) -> F {
+pub(crate) fn interpolate<F: WeightField>(low: F, high: F, r: &F) -> F {
     low + r.mul_inline(&(high - low))
 }
 

@@ -41,6 +41,7 @@ pub mod reference;
 mod round;
 mod table;
 mod tier;
+mod word_lanes;
 
 pub use axpy::AxpySums;
 pub use columns::{Combine, Signs, SubWord, gather};

@@ -7,12 +7,11 @@ use crate::axpy::{self, AxpySums};
 use crate::columns::{self, Combine, Signs, SubWord};
 use crate::dot::{self, bit_tile_groups, tile_groups};
 use crate::field::WeightField;
-use crate::fold::{self, EqFactors, High, Low};
+use crate::fold::{self, EqFactors, High};
 use crate::grid;
 use crate::grid_int::{self, GridColumn, WindowGrid};
 use crate::planes::PlanesView;
 use crate::prefix;
-use crate::round;
 use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
 
 /// No limit on the groups of a tile but that of the sums.
@@ -20,6 +19,9 @@ const WHOLE_TILES: usize = usize::MAX;
 
 /// Declares the table, its methods, the list of names, and the per-tier entries behind them.
 macro_rules! kernels {
+    // A kernel that runs no body itself leaves that to the field.
+    (@ field $isa:ident $call:expr) => { $call };
+    (@ $run:ident $isa:ident $call:expr) => { $isa.$run(#[inline(always)] || $call) };
     ($(
         $(#[$doc:meta])*
         $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = $run:ident |$isa:ident| $call:expr;
@@ -53,7 +55,7 @@ macro_rules! kernels {
                         $($arg: $type),*
                     ) $(-> $ret)? {
                         let $isa = L::obtain();
-                        $isa.$run(#[inline(always)] || $call)
+                        kernels!(@ $run $isa $call)
                     }
                 )*
                 Self { tier, $($name: $name::<T, F, CAP>,)* }
@@ -162,7 +164,7 @@ kernels! {
     /// `table[j] = table[2j] + r (table[2j+1] - table[2j])`: the first half is the result.
     ///
     /// Canonical in and out; one multiplication, one subtraction, one addition a pair. PERF.md row K-9.
-    bind_low(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, Low>(table, r);
+    bind_low(table: &mut [F], r: F) = field |isa| F::bind_low(isa, table, r);
     /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
     ///
     /// As `bind_low`. PERF.md row K-9.
@@ -172,7 +174,7 @@ kernels! {
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
     /// weighs one ([`EqFactors::ones`]). PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::evaluate::<F, Low>(a, b, eq);
+        field |isa| F::evaluate_low(isa, a, b, eq);
     /// As `evaluate_low`, in the high variable. PERF.md row K-10.
     evaluate_high(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
         run_scalar |isa| fold::evaluate::<F, High>(a, b, eq);
@@ -181,7 +183,7 @@ kernels! {
     ///
     /// A pair: four multiplications to fold and those of `evaluate_low`. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::bind_evaluate::<F, Low>(a, b, r, eq);
+        field |isa| F::bind_evaluate_low(isa, a, b, r, eq);
     /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
     bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
         run_scalar |isa| fold::bind_evaluate::<F, High>(a, b, r, eq);
@@ -190,7 +192,7 @@ kernels! {
     /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`. PERF.md row K-14.
     round_accumulate(
         factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
-    ) = run_scalar |isa| round::round_accumulate(factors, weights, skip_one, sums);
+    ) = field |isa| F::round_accumulate(isa, factors, weights, skip_one, sums);
     /// `out[k] = op(a[k], b[k])` modulo `2^32`, flags 0 or 1. Eight rows: two loads, one or two
     /// operations, one store. PERF.md row K-12.
     combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =

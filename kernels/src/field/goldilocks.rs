@@ -6,14 +6,18 @@
 //! ark-ff 0.6.0's generic multiplication drops the carry of a modulus without a spare top bit
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
+use super::goldilocks_rounds as rounds;
 use super::{
     MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, REDUCE_LANES_LOG2, WeightField, sealed,
 };
+use crate::fold::{self, EqFactors, Low};
 use crate::lanes::Lanes;
+use crate::round;
+use crate::word_lanes::WordLanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
 
 /// The modulus, 2^64 - 2^32 + 1.
-const P: u64 = 0xffff_ffff_0000_0001;
+pub(super) const P: u64 = 0xffff_ffff_0000_0001;
 /// `2^64 mod p`.
 const TWO_64: u64 = 0xffff_ffff;
 
@@ -190,6 +194,14 @@ impl WideSum {
         self.carries += u64::from(carry);
     }
 
+    /// Adds `sum * 2^bits`; the sum is below `2^67`, and `bits` at most 76.
+    #[inline(always)]
+    pub(super) fn add_shifted(&mut self, sum: u128, bits: u32) {
+        // Below 2^15, and nothing where no bit of the sum is shifted out.
+        self.carries += ((sum >> 1) >> (127 - bits)) as u64;
+        self.add(sum << bits);
+    }
+
     /// The sum divided by `2^64` modulo p, canonical.
     #[inline(always)]
     fn montgomery_reduce(&self) -> u64 {
@@ -313,6 +325,74 @@ impl WeightField for Goldilocks2 {
         let doubled = add(s11, s11);
         let sevenfold = sub(add(add(doubled, doubled), add(doubled, doubled)), s11);
         Self::new(raw(add(s00, sevenfold)), raw(s01))
+    }
+
+    #[inline(always)]
+    fn bind_low<L: Lanes>(isa: L, table: &mut [Self], r: Self) {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::bind(isa.dense(), table, r),
+            );
+        } else {
+            fold::bind::<Self, Low>(table, r);
+        }
+    }
+
+    #[inline(always)]
+    fn evaluate_low<L: Lanes>(
+        isa: L,
+        a: &[Self],
+        b: &[Self],
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::evaluate(isa.dense(), a, b, eq),
+            )
+        } else {
+            fold::evaluate::<Self, Low>(a, b, eq)
+        }
+    }
+
+    #[inline(always)]
+    fn bind_evaluate_low<L: Lanes>(
+        isa: L,
+        a: &mut [Self],
+        b: &mut [Self],
+        r: Self,
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::bind_evaluate(isa.dense(), a, b, r, eq),
+            )
+        } else {
+            fold::bind_evaluate::<Self, Low>(a, b, r, eq)
+        }
+    }
+
+    #[inline(always)]
+    fn round_accumulate<L: Lanes>(
+        isa: L,
+        factors: &[&[Self]],
+        weights: &[Self],
+        skip_one: bool,
+        sums: &mut [[WideSum; 3]],
+    ) {
+        match (factors, sums) {
+            // What is neither at 0 nor at infinity follows from the claim.
+            ([a, b], [zero, _, infinity]) if skip_one && L::Dense::FASTER => isa.run(
+                #[inline(always)]
+                || rounds::accumulate_ends(isa.dense(), [a, b], weights, [zero, infinity]),
+            ),
+            (_, sums) => isa.run_scalar(
+                #[inline(always)]
+                || round::round_accumulate(factors, weights, skip_one, sums),
+            ),
+        }
     }
 }
 

@@ -10,10 +10,14 @@
 mod bn254;
 mod bn254_lanes;
 mod goldilocks;
+mod goldilocks_lanes;
+mod goldilocks_rounds;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
+use crate::fold::{self, EqFactors, Low};
 use crate::lanes::Lanes;
+use crate::round;
 use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField};
 
@@ -88,6 +92,63 @@ pub trait WeightField: Field + sealed::Sealed {
 
     /// The field element an accumulator stands for.
     fn reduce(acc: &Self::Accumulator) -> Self;
+
+    /// The kernel of this name. Fields whose elements fill general registers use those.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn bind_low<L: Lanes>(isa: L, table: &mut [Self], r: Self) {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::bind::<Self, Low>(table, r),
+        );
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn evaluate_low<L: Lanes>(
+        isa: L,
+        a: &[Self],
+        b: &[Self],
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::evaluate::<Self, Low>(a, b, eq),
+        )
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn bind_evaluate_low<L: Lanes>(
+        isa: L,
+        a: &mut [Self],
+        b: &mut [Self],
+        r: Self,
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::bind_evaluate::<Self, Low>(a, b, r, eq),
+        )
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn round_accumulate<L: Lanes>(
+        isa: L,
+        factors: &[&[Self]],
+        weights: &[Self],
+        skip_one: bool,
+        sums: &mut [Self::Accumulator],
+    ) {
+        isa.run_scalar(
+            #[inline(always)]
+            || round::round_accumulate(factors, weights, skip_one, sums),
+        );
+    }
 }
 
 /// Rows one tile may add up in 64-bit lanes before the sums are split: two products of

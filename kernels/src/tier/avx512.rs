@@ -11,6 +11,7 @@
 
 use super::avx2::Avx2;
 use crate::lanes::{Group, Lanes, WideGroup};
+use crate::word_lanes::WordLanes;
 use core::arch::x86_64::*;
 
 /// Proof that AVX-512 F and VL, AVX2 and BMI2 may be executed.
@@ -48,9 +49,14 @@ impl Lanes for Avx512 {
     type Mask = __mmask8;
     type Sum = __m512i;
     type Wide = __m512i;
+    type Dense = Self;
 
     const REGISTERS: usize = 32;
 
+    #[inline(always)]
+    fn dense(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         // SAFETY: `self` proves that the processor has the features `with_features` enables.
@@ -223,5 +229,84 @@ impl Lanes for Avx512 {
             rows[k + 4] = self.0.sum_to_array(high[k]);
         }
         rows
+    }
+}
+
+impl WordLanes for Avx512 {
+    type Words = __m512i;
+    const COUNT: usize = 8;
+    const FASTER: bool = true;
+
+    #[inline(always)]
+    fn words(self, word: impl Fn(usize) -> u64) -> __m512i {
+        let [a, b, c, d] = [word(0), word(1), word(2), word(3)];
+        self.wide_load(&WideGroup([a, b, c, d, word(4), word(5), word(6), word(7)]))
+    }
+    #[inline(always)]
+    fn to_array(self, a: __m512i) -> [u64; 8] {
+        self.wide_to_array(a)
+    }
+    #[inline(always)]
+    fn splat(self, word: u64) -> __m512i {
+        avx512!(_mm512_set1_epi64(word as i64))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_sub_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub_mod(self, a: __m512i, b: __m512i, modulus: u64) -> __m512i {
+        avx512!({
+            let less = _mm512_sub_epi64(a, b);
+            let borrow = _mm512_cmplt_epu64_mask(a, b);
+            _mm512_mask_add_epi64(less, borrow, less, _mm512_set1_epi64(modulus as i64))
+        })
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mul_epu32(a, b))
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, mask: u64) -> __m512i {
+        self.wide_and(a, mask)
+    }
+    #[inline(always)]
+    fn shl<const BITS: i32>(self, a: __m512i) -> __m512i {
+        self.wide_shl(a, BITS as u32)
+    }
+    #[inline(always)]
+    fn shr<const BITS: i32>(self, a: __m512i) -> __m512i {
+        self.wide_shr(a, BITS as u32)
+    }
+    #[inline(always)]
+    fn join(self, low: __m512i, high: __m512i) -> __m512i {
+        avx512!(_mm512_mask_shuffle_epi32::<0b10_10_00_00>(
+            low,
+            0b1010_1010_1010_1010,
+            high
+        ))
+    }
+    #[inline(always)]
+    fn swap(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_shuffle_epi32::<0b01_00_11_10>(a))
+    }
+    #[inline(always)]
+    fn unzip(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+        avx512!([_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b)])
+    }
+    #[inline(always)]
+    fn halves(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+        avx512!([
+            _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b),
+            _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+        ])
+    }
+    #[inline(always)]
+    fn raise(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_maskz_permutex_epi64::<0b01_00_01_00>(0b1100_1100, a))
     }
 }

@@ -1,6 +1,7 @@
 //! The portable tier: the lane vocabulary over crate `wide`, which picks its instructions at build
 //! time (SSE2 in a plain x86-64 build, AVX2 or NEON where the build allows them).
 
+use super::scalar::Scalar;
 use crate::lanes::{Group, Lanes, WideGroup};
 use bytemuck::cast;
 use wide::{i32x4, u8x16, u16x8, u32x4, u32x8, u64x4};
@@ -61,9 +62,15 @@ impl Lanes for Portable {
     type Mask = u32x8;
     type Sum = u64x4;
     type Wide = WideHalves;
+    /// Without AVX2 words are faster in general registers.
+    type Dense = Scalar;
 
     const REGISTERS: usize = 16;
 
+    #[inline(always)]
+    fn dense(self) -> Scalar {
+        Scalar
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         body()
