@@ -98,7 +98,7 @@ const fn times_seven(a: u64) -> u64 {
 
 /// `x mod p`, canonical: `2^64 = 2^32 - 1` and `2^96 = -1` modulo p.
 #[inline(always)]
-const fn reduce_u128(x: u128) -> u64 {
+pub(super) const fn reduce_u128(x: u128) -> u64 {
     let (low, high) = (x as u64, (x >> 64) as u64);
     let (top, middle) = (high >> 32, high & TWO_64);
     // top < 2^32; after a borrow the difference is at least 2^64 - 2^32, so the second one is exact.

@@ -7,7 +7,7 @@
 //! Write `f` for `2^32`: modulo p, `f^2 = f - 1`, `f^3 = -1`, and so `1 / 2^64 = -f`. Reductions take
 //! `low + f high` with both below `2^62`.
 
-use super::goldilocks::{Goldilocks2, P, WideSum};
+use super::goldilocks::{Goldilocks2, P, WideSum, reduce_u128};
 use crate::word_lanes::WordLanes;
 use ark_ff::PrimeField;
 
@@ -74,7 +74,7 @@ impl<D: WordLanes> Factor<D> {
         let mut r1 = r.c1.into_bigint().0[0];
         let zero = [isa.splat(0); 2];
         let (mut same, mut other) = ([zero; PIECES], [zero; PIECES]);
-        let times = |word: u64, factor: u64| (u128::from(word) * u128::from(factor) % u128::from(P)) as u64;
+        let times = |word: u64, factor: u64| reduce_u128(u128::from(word) * u128::from(factor));
         for k in 0..PIECES {
             let r1_sevenfold = times(r1, 7);
             let alternating = isa.words(
@@ -118,10 +118,7 @@ fn product<D: WordLanes>(isa: D, a: [D::Words; 2], b: [D::Words; 2]) -> [D::Word
     let x1 = isa.and(second, HALF_MASK);
     [
         isa.add(x1, isa.and(high, HALF_MASK)),
-        isa.sub(
-            isa.sub(isa.shr::<32>(high), isa.and(low, HALF_MASK)),
-            x1,
-        ),
+        isa.sub(isa.sub(isa.shr::<32>(high), isa.and(low, HALF_MASK)), x1),
     ]
 }
 
@@ -188,7 +185,8 @@ impl<D: WordLanes> Sums<D> {
                 for (half, lanes) in halves.iter().enumerate() {
                     let bits = PIECE_BITS * k as u32 + 32 * half as u32;
                     let lanes = isa.to_array(*lanes).map(u128::from);
-                    let totals = [0, 2].map(|at| lanes[at] + lanes[at + 1] + lanes[at + 4] + lanes[at + 5]);
+                    let totals =
+                        [0, 2].map(|at| lanes[at] + lanes[at + 1] + lanes[at + 4] + lanes[at + 5]);
                     sums[0][class].add_shifted(totals[0], bits);
                     sums[1][class].add_shifted(totals[1], bits);
                 }

@@ -7,9 +7,9 @@
 //! whose blocks hold two values at 0 and the two slopes that belong to them, so that both points
 //! are one product.
 
+use super::WeightField;
 use super::goldilocks::{Goldilocks2, P, WideSum};
 use super::goldilocks_lanes::{Factor, SUM_STEPS, Sums, mul};
-use super::WeightField;
 use crate::fold::{EqFactors, interpolate};
 use crate::word_lanes::WordLanes;
 
@@ -52,8 +52,10 @@ fn load_twice<D: WordLanes>(isa: D, entries: &[Goldilocks2]) -> Words<D> {
 #[inline(always)]
 fn store<D: WordLanes>(isa: D, words: Words<D>, entries: &mut [Goldilocks2]) {
     let words = isa.to_array(words);
-    for (entry, words) in entries.iter_mut().zip(words.as_chunks::<2>().0) {
-        (entry.c0.0.0[0], entry.c1.0.0[0]) = (words[0], words[1]);
+    let entries = &mut entries[..D::COUNT / 2];
+    // Not zipped: an adapter that is not inlined takes the vector through memory.
+    for at in 0..D::COUNT / 2 {
+        (entries[at].c0.0.0[0], entries[at].c1.0.0[0]) = (words[2 * at], words[2 * at + 1]);
     }
 }
 
@@ -87,7 +89,10 @@ pub(super) fn bind<D: WordLanes>(isa: D, table: &mut [Goldilocks2], r: Goldilock
 #[inline(always)]
 fn pairs(table: &[Goldilocks2]) -> usize {
     let entries = table.len();
-    assert!(entries.is_multiple_of(2), "a table of {entries} entries has no pairs");
+    assert!(
+        entries.is_multiple_of(2),
+        "a table of {entries} entries has no pairs"
+    );
     entries / 2
 }
 
@@ -117,7 +122,10 @@ impl<D: WordLanes> Pairs<D> for Tables<'_> {
     #[inline(always)]
     fn pair(&mut self, pair: usize) -> [[Goldilocks2; 2]; 2] {
         let [a, b] = self.0;
-        [[a[2 * pair], a[2 * pair + 1]], [b[2 * pair], b[2 * pair + 1]]]
+        [
+            [a[2 * pair], a[2 * pair + 1]],
+            [b[2 * pair], b[2 * pair + 1]],
+        ]
     }
 }
 
