@@ -37,6 +37,7 @@ mod grid_range;
 mod lanes;
 mod planes;
 mod prefix;
+mod prefix_short;
 pub mod reference;
 mod round;
 mod table;

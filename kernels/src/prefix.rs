@@ -13,6 +13,8 @@ use crate::field::{
 };
 use crate::lanes::{GROUP_ROWS, Lanes, for_limbs};
 use crate::planes::PlanesView;
+use crate::prefix_short::{MAX_SHORT_ROWS, prefix_short};
+use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 
 /// Largest prefix.
@@ -118,6 +120,17 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
         out.len() * block_rows,
         "one output per block of {block_rows} rows"
     );
+    if L::Dense::FASTER {
+        match block_rows {
+            1 => return prefix_short::<_, F, 1>(isa.dense(), planes, column, out),
+            2 => return prefix_short::<_, F, 2>(isa.dense(), planes, column, out),
+            4 => return prefix_short::<_, F, 4>(isa.dense(), planes, column, out),
+            MAX_SHORT_ROWS => {
+                return prefix_short::<_, F, MAX_SHORT_ROWS>(isa.dense(), planes, column, out);
+            }
+            _ => {}
+        }
+    }
     let mut rows = [isa.zero(); MAX_BLOCK_ROWS];
     let rows = &mut rows[..block_rows];
     let mut banks = [[isa.wide_zero(); MAX_LIMBS]; REDUCE_LANES_BANKS];

@@ -17,6 +17,10 @@ pub trait WordLanes: Copy {
 
     /// The words `word(0)`, `word(1)`, ..; neighbours in memory are one load.
     fn words(self, word: impl Fn(usize) -> u64) -> Self::Words;
+    /// `COUNT` values, zero-extended.
+    fn load_halves(self, values: &[u32]) -> Self::Words;
+    /// `2 COUNT` values, the first of two in the low half of a word.
+    fn load_pairs(self, values: &[u32]) -> Self::Words;
     /// The words in order, the first four of eight where there are eight, then the others or zeros.
     fn to_array(self, a: Self::Words) -> [u64; 8];
     /// The same word everywhere.
@@ -45,6 +49,10 @@ pub trait WordLanes: Copy {
     fn unzip(self, a: Self::Words, b: Self::Words) -> [Self::Words; 2];
     /// The elements of `a`, then of `b`: those at even places, and those at odd ones.
     fn halves(self, a: Self::Words, b: Self::Words) -> [Self::Words; 2];
+    /// Lane by lane the four words, and zeros for the lanes there are not.
+    fn by_lanes(self, words: [Self::Words; 4]) -> [[u64; 4]; 8];
+    /// Whether a word is above `limit`; words and limit below `2^63`.
+    fn any_above(self, a: Self::Words, limit: u64) -> bool;
     /// In every block: two zeros, then the first two words.
     fn raise(self, a: Self::Words) -> Self::Words;
 }

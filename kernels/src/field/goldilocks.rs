@@ -7,11 +7,13 @@
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
 use super::goldilocks_rounds as rounds;
+use super::goldilocks_short as short;
 use super::{
     MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, REDUCE_LANES_LOG2, WeightField, sealed,
 };
 use crate::fold::{self, EqFactors, Low};
 use crate::lanes::Lanes;
+use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
 use crate::round;
 use crate::word_lanes::WordLanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
@@ -287,6 +289,21 @@ impl WeightField for Goldilocks2 {
             }
             *out = Self::reduce_dot(&sums);
         }
+    }
+
+    #[inline(always)]
+    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
+        short::factors::<ROWS>(limbs)
+    }
+
+    #[inline(always)]
+    fn dot_short<D: WordLanes, const ROWS: usize>(
+        isa: D,
+        factors: &ShortFactors<D, ROWS>,
+        rows: [D::Words; ROWS],
+        out: &mut [Self],
+    ) {
+        short::dot(isa, factors, rows, out);
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! `WideSum` takes. It knows nothing of tables and rounds.
 //!
 //! Write `f` for `2^32`: modulo p, `f^2 = f - 1`, `f^3 = -1`, and so `1 / 2^64 = -f`. Reductions take
-//! `low + f high` with both below `2^62`.
+//! `low + f high`.
 
 use super::goldilocks::{Goldilocks2, P, WideSum, reduce_u128};
 use crate::word_lanes::WordLanes;
@@ -16,7 +16,7 @@ use ark_ff::PrimeField;
 const PIECE_BITS: u32 = 22;
 const PIECES: usize = 3;
 const PIECE_MASK: u64 = (1 << PIECE_BITS) - 1;
-const HALF_MASK: u64 = 0xffff_ffff;
+pub(super) const HALF_MASK: u64 = 0xffff_ffff;
 
 /// Steps of `Sums` between two flushes; two products of a piece and a half enter a lane each time.
 pub(super) const SUM_STEPS: usize = 512;
@@ -35,12 +35,12 @@ const _: () = {
 const BIAS_HIGH: u64 = (1 << 36) - 16;
 const BIAS: u64 = 16;
 
-/// `low + f high` modulo p, canonical; both below `2^62`.
+/// `low + f high` modulo p, canonical; high is at most `(2^32 - 1)^2`.
 ///
-/// With the carry moved up the value is a word and `top < 2^31` times `2^64 = 2^32 - 1`: below
-/// `2p`, from which one p is taken if it is not below p.
+/// With the carry moved up the value is a word and `top < 2^32` times `2^64 = 2^32 - 1`: at most
+/// `2^64 - 1 + (2^32 - 1)^2 = 2p - 2`, from which one p is taken if it is not below p.
 #[inline(always)]
-fn reduce<D: WordLanes>(isa: D, low: D::Words, high: D::Words) -> D::Words {
+pub(super) fn reduce<D: WordLanes>(isa: D, low: D::Words, high: D::Words) -> D::Words {
     let high = isa.add(high, isa.shr::<32>(low));
     let word = isa.join(low, high);
     let top = isa.shr::<32>(high);

@@ -9,15 +9,19 @@
 
 mod bn254;
 mod bn254_lanes;
+mod bn254_short;
 mod goldilocks;
 mod goldilocks_lanes;
 mod goldilocks_rounds;
+mod goldilocks_short;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
 use crate::fold::{self, EqFactors, Low};
 use crate::lanes::Lanes;
+use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
 use crate::round;
+use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField};
 
@@ -80,6 +84,20 @@ pub trait WeightField: Field + sealed::Sealed {
     /// `u32` factors sum to at most `2^REDUCE_LANES_LOG2` per output.
     #[doc(hidden)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]);
+
+    /// What a row of a prefix of `ROWS` is multiplied by, from its weight's limbs.
+    #[doc(hidden)]
+    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS];
+
+    /// Blocks of a short prefix, a lane each, rows in the low halves: one output per block, the lanes
+    /// being in the order of `prefix_short::block_of_lane`.
+    #[doc(hidden)]
+    fn dot_short<D: WordLanes, const ROWS: usize>(
+        isa: D,
+        factors: &ShortFactors<D, ROWS>,
+        rows: [D::Words; ROWS],
+        out: &mut [Self],
+    );
 
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;

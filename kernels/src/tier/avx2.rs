@@ -353,6 +353,16 @@ impl WordLanes for Avx2 {
         self.sum_from_array(&[word(0), word(1), word(2), word(3)])
     }
     #[inline(always)]
+    fn load_halves(self, values: &[u32]) -> __m256i {
+        let four: &[u32; 4] = values.first_chunk().expect("four values");
+        // SAFETY: `self` proves AVX2; reads the 16 bytes of `four`, at any alignment.
+        unsafe { _mm256_cvtepu32_epi64(_mm_loadu_si128(four.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_pairs(self, values: &[u32]) -> __m256i {
+        self.load(values.first_chunk().expect("eight values"))
+    }
+    #[inline(always)]
     fn to_array(self, a: __m256i) -> [u64; 8] {
         let [a, b, c, d] = self.sum_to_array(a);
         [a, b, c, d, 0, 0, 0, 0]
@@ -417,6 +427,22 @@ impl WordLanes for Avx2 {
             _mm256_permute2x128_si256::<0x20>(a, b),
             _mm256_permute2x128_si256::<0x31>(a, b)
         ])
+    }
+    #[inline(always)]
+    fn by_lanes(self, words: [__m256i; 4]) -> [[u64; 4]; 8] {
+        let lanes = self.transpose_words(words);
+        let mut rows = [[0; 4]; 8];
+        for k in 0..4 {
+            rows[k] = self.sum_to_array(lanes[k]);
+        }
+        rows
+    }
+    #[inline(always)]
+    fn any_above(self, a: __m256i, limit: u64) -> bool {
+        avx2!({
+            let above = _mm256_cmpgt_epi64(a, _mm256_set1_epi64x(limit as i64));
+            _mm256_movemask_epi8(above) != 0
+        })
     }
     #[inline(always)]
     fn raise(self, a: __m256i) -> __m256i {

@@ -197,6 +197,14 @@ impl WordLanes for Scalar {
         [word(0), word(1), word(2), word(3)]
     }
     #[inline(always)]
+    fn load_halves(self, values: &[u32]) -> [u64; 4] {
+        std::array::from_fn(|k| u64::from(values[k]))
+    }
+    #[inline(always)]
+    fn load_pairs(self, values: &[u32]) -> [u64; 4] {
+        std::array::from_fn(|k| u64::from(values[2 * k]) | u64::from(values[2 * k + 1]) << 32)
+    }
+    #[inline(always)]
     fn to_array(self, a: [u64; 4]) -> [u64; 8] {
         std::array::from_fn(|k| a.get(k).copied().unwrap_or(0))
     }
@@ -250,6 +258,14 @@ impl WordLanes for Scalar {
     #[inline(always)]
     fn halves(self, a: [u64; 4], b: [u64; 4]) -> [[u64; 4]; 2] {
         [[a[0], a[1], b[0], b[1]], [a[2], a[3], b[2], b[3]]]
+    }
+    #[inline(always)]
+    fn by_lanes(self, words: [[u64; 4]; 4]) -> [[u64; 4]; 8] {
+        std::array::from_fn(|lane| words.map(|word| word.get(lane).copied().unwrap_or(0)))
+    }
+    #[inline(always)]
+    fn any_above(self, a: [u64; 4], limit: u64) -> bool {
+        a.iter().any(|word| *word > limit)
     }
     #[inline(always)]
     fn raise(self, a: [u64; 4]) -> [u64; 4] {
