@@ -6,7 +6,7 @@
 //! Sketch, per eight blocks: 8x8 transposes bring row `b` of eight blocks into one vector (3 shuffles
 //! a vector); per row and limb one broadcast load, two multiplies, two additions. The limbs are taken
 //! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
-//! `field::bn254_lanes`).
+//! `field::bn254_lanes`). Up to eight rows are `prefix_short`'s where whole words come in vectors.
 
 use crate::field::{
     Goldilocks2, MAX_LIMBS, REDUCE_LANES_BANKS, REDUCE_LANES_LOG2, WeightField, at_most, fits_lane,

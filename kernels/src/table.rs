@@ -121,7 +121,8 @@ kernels! {
     ///
     /// Values in `[0, 2^32)`; banks of `2^(31 - LIMB_BITS)` rows keep lanes exact. Lanes are blocks: nothing is
     /// added across lanes. Per row of eight blocks 3 shuffles, then per limb one broadcast, two
-    /// multiplies and two additions; eight outputs are reduced at once. PERF.md row K-5.
+    /// multiplies and two additions; eight outputs are reduced at once. Up to eight weights are
+    /// multiplied, added and reduced a vector at a time instead (`prefix_short`). PERF.md row K-5.
     prefix_dot(planes: PlanesView<'_, F>, column: &[u32], out: &mut [F]) =
         run |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
     /// `sums[row] += weight * column[row]`, unreduced.
@@ -163,7 +164,9 @@ kernels! {
         run_scalar |isa| grid::flush_reduce::<F>(sums, out);
     /// `table[j] = table[2j] + r (table[2j+1] - table[2j])`: the first half is the result.
     ///
-    /// Canonical in and out; one multiplication, one subtraction, one addition a pair. PERF.md row K-9.
+    /// Canonical in and out; one multiplication, one subtraction, one addition a pair. Goldilocks^2 with
+    /// AVX2 or AVX-512: two shuffles to values and slopes, 12 multiplies and 40 operations a vector of
+    /// two or four pairs. PERF.md row K-9.
     bind_low(table: &mut [F], r: F) = field |isa| F::bind_low(isa, table, r);
     /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
     ///
@@ -172,7 +175,8 @@ kernels! {
     /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable; exact for `2^60` pairs.
     ///
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
-    /// weighs one ([`EqFactors::ones`]). PERF.md row K-10.
+    /// weighs one ([`EqFactors::ones`]). Goldilocks^2 with AVX2 or AVX-512: both points of two or four
+    /// pairs a vector, 24 multiplies and 36 operations unreduced, 16 and 100 reduced. PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
         field |isa| F::evaluate_low(isa, a, b, eq);
     /// As `evaluate_low`, in the high variable. PERF.md row K-10.
@@ -181,7 +185,8 @@ kernels! {
     /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
     /// pairs after the fold.
     ///
-    /// A pair: four multiplications to fold and those of `evaluate_low`. PERF.md row K-11.
+    /// A pair: four multiplications to fold and those of `evaluate_low`, by vectors where `bind_low` and
+    /// that are. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
         field |isa| F::bind_evaluate_low(isa, a, b, r, eq);
     /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
@@ -189,7 +194,8 @@ kernels! {
         run_scalar |isa| fold::bind_evaluate::<F, High>(a, b, r, eq);
     /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
     /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
-    /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`. PERF.md row K-14.
+    /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`, and of two factors
+    /// without the digit 1 that of `evaluate_low`. PERF.md row K-14.
     round_accumulate(
         factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
     ) = field |isa| F::round_accumulate(isa, factors, weights, skip_one, sums);

@@ -61,7 +61,7 @@ pub(super) fn factors(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
     // The weight from bit 190 on; `2^64 + MU_LOW = floor(2^318 / p)`. Each floor costs 2^-10 of W's unit.
     let [l7, l8, l9] = [limbs[7], limbs[8], limbs[9]].map(u64::from);
     let top = u128::from(l7 >> 8 | l8 << 18 | l9 << 44);
-    let w = ((top + (top * u128::from(MU_LOW) >> 64)) >> 10) as u64;
+    let w = ((top + ((top * u128::from(MU_LOW)) >> 64)) >> 10) as u64;
     factors[MAX_LIMBS] = (w & ((1 << W_LOW_BITS) - 1)) as u32;
     factors[MAX_LIMBS + 1] = (w >> W_LOW_BITS) as u32;
     factors
@@ -132,6 +132,59 @@ pub(super) fn dot<D: WordLanes, const ROWS: usize>(
     if isa.any_above(l9, P_9 - 1) {
         for out in out {
             out.0.0 = subtract_once(out.0.0, P);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::WeightField;
+    use crate::tier::scalar::Scalar;
+    use ark_ff::{AdditiveGroup, Field, PrimeField};
+
+    /// `ROWS` rows of one value and one weight, in every lane.
+    fn dot_of<const ROWS: usize>(value: u32, weight: Fr) -> [Fr; 4] {
+        let numbers = factors(&weight.split());
+        let factors = numbers.map(|number| [Scalar.splat(u64::from(number)); ROWS]);
+        let rows = [Scalar.splat(u64::from(value)); ROWS];
+        let mut out = [Fr::ONE; 4];
+        dot(Scalar, &factors, rows, &mut out);
+        out
+    }
+
+    fn case<const ROWS: usize>(value: u32, weight: Fr) {
+        let out = dot_of::<ROWS>(value, weight);
+        assert_eq!(out, [weight * Fr::from(ROWS as u64 * u64::from(value)); 4]);
+        assert!(out[0].0 < Fr::MODULUS, "canonical: {ROWS} {value} {weight}");
+    }
+
+    #[test]
+    fn sums_next_to_a_multiple_of_the_modulus() {
+        for value in [1, 2, 3, 0xffff, 1 << 31, u32::MAX - 1, u32::MAX] {
+            for offset in [-2, -1, 0, 1, 2, 1 << 40] {
+                // The representation times the value is the offset and a multiple of p.
+                let quotient = Fr::from(offset) / Fr::from(value);
+                let weight = Fr::new_unchecked(quotient.into_bigint());
+                case::<1>(value, weight);
+                case::<2>(value, weight);
+                case::<4>(value, weight);
+                case::<8>(value, weight);
+            }
+        }
+    }
+
+    #[test]
+    fn largest_rows() {
+        let largest = [P[0] - 1, P[1], P[2], P[3]];
+        let full = [u64::MAX, u64::MAX, u64::MAX, (1 << 61) - 1];
+        for words in [largest, full, [0; 4], [1, 0, 0, 0]] {
+            let weight = Fr::new_unchecked(BigInt(words));
+            case::<1>(u32::MAX, weight);
+            case::<2>(u32::MAX, weight);
+            case::<4>(u32::MAX, weight);
+            case::<8>(u32::MAX, weight);
+            assert_eq!(dot_of::<8>(0, weight), [Fr::ZERO; 4]);
         }
     }
 }

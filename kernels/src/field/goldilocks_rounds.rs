@@ -301,3 +301,104 @@ pub(super) fn accumulate_ends<D: WordLanes>(
     accumulate(isa, &mut Tables(factors), 0, pairs, weights, &mut ends);
     [*zero, *infinity] = ends;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::Goldilocks;
+    use crate::fold::{self, Low};
+    use crate::round::round_accumulate;
+    use crate::tier::scalar::Scalar;
+    use ark_ff::{BigInt, PrimeField};
+
+    /// Words around every boundary of the modulus and of halves and pieces.
+    const WORDS: [u64; 11] = [
+        0,
+        1,
+        0x3f_ffff,
+        0xffff_ffff,
+        1 << 32,
+        1 << 63,
+        0xffff_fffe_ffff_ffff,
+        P - (1 << 32),
+        P - 2,
+        P - 1,
+        0x1234_5678_9abc_def0,
+    ];
+
+    /// Elements of every two words, beginning somewhere among them.
+    fn elements(len: usize, stride: usize) -> Vec<Goldilocks2> {
+        let word = |at: usize| Goldilocks::new_unchecked(BigInt([WORDS[at % WORDS.len()]]));
+        let element = |at: usize| {
+            let at = at * stride;
+            Goldilocks2::new(word(at), word(at / WORDS.len()))
+        };
+        (0..len).map(element).collect()
+    }
+
+    fn is_canonical(values: &[Goldilocks2]) -> bool {
+        let below = |x: &Goldilocks| x.0 < Goldilocks::MODULUS;
+        values.iter().all(|x| below(&x.c0) && below(&x.c1))
+    }
+
+    #[test]
+    fn every_kernel_on_single_words_equals_that_on_general_registers() {
+        for stride in [1, 5, 7] {
+            for pairs in [0, 1, 2, 3, 4, 61, 2 * SUM_STEPS + 3] {
+                let (a, b) = (elements(2 * pairs, stride), elements(2 * pairs, stride + 2));
+                let weights = elements(pairs, stride + 4);
+                for r in elements(5, 29) {
+                    let (mut mine, mut theirs) = (a.clone(), a.clone());
+                    bind(Scalar, &mut mine, r);
+                    fold::bind::<_, Low>(&mut theirs, r);
+                    assert!(
+                        mine == theirs && is_canonical(&mine),
+                        "{stride} {pairs} {r}"
+                    );
+                }
+                let ones = EqFactors::ones();
+                let outer = elements(2, 23);
+                let weighted = EqFactors {
+                    inner: &weights,
+                    outer: &outer[1..],
+                };
+                for eq in [ones, weighted] {
+                    assert_eq!(
+                        evaluate(Scalar, &a, &b, eq),
+                        fold::evaluate::<_, Low>(&a, &b, eq)
+                    );
+                }
+                for weights in [&weights[..], &[]] {
+                    let mut mine = [[WideSum::default(); 3]; 3];
+                    let mut theirs = mine;
+                    let [zero, _, infinity] = &mut mine;
+                    accumulate_ends(Scalar, [&a, &b], weights, [zero, infinity]);
+                    round_accumulate(&[&a, &b], weights, true, &mut theirs);
+                    let reduce = |sums: &[[WideSum; 3]; 3]| sums.map(|x| Goldilocks2::reduce(&x));
+                    assert_eq!(reduce(&mine), reduce(&theirs), "{stride} {pairs}");
+                }
+                if pairs % 2 == 0 {
+                    let (mut x, mut y) = (a.clone(), b.clone());
+                    let (mut u, mut v) = (a.clone(), b.clone());
+                    let r = elements(9, 31)[8];
+                    assert_eq!(
+                        bind_evaluate(Scalar, &mut x, &mut y, r, ones),
+                        fold::bind_evaluate::<_, Low>(&mut u, &mut v, r, ones)
+                    );
+                    assert!((x, y) == (u, v), "{stride} {pairs}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_largest_products_between_two_flushes() {
+        let largest = Goldilocks::new_unchecked(BigInt([P - 1]));
+        let table = vec![Goldilocks2::new(largest, largest); 4 * SUM_STEPS + 2];
+        let ones = EqFactors::ones();
+        assert_eq!(
+            evaluate(Scalar, &table, &table, ones),
+            fold::evaluate::<_, Low>(&table, &table, ones)
+        );
+    }
+}

@@ -96,3 +96,49 @@ pub(super) fn dot<D: WordLanes, const ROWS: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{Goldilocks, WeightField};
+    use crate::tier::scalar::Scalar;
+    use ark_ff::{BigInt, Field, PrimeField};
+
+    fn case<const ROWS: usize>(value: u32, weight: Goldilocks2) {
+        let numbers = factors::<ROWS>(&weight.split());
+        let factors = numbers.map(|number| [Scalar.splat(u64::from(number)); ROWS]);
+        let rows = [Scalar.splat(u64::from(value)); ROWS];
+        let mut out = [Goldilocks2::ONE; 4];
+        dot(Scalar, &factors, rows, &mut out);
+        let all = Goldilocks2::from(ROWS as u64 * u64::from(value));
+        assert_eq!(out, [weight * all; 4], "{ROWS} {value} {weight}");
+        assert!(out[0].c0.0 < Goldilocks::MODULUS && out[0].c1.0 < Goldilocks::MODULUS);
+    }
+
+    #[test]
+    fn halves_and_limbs_of_every_kind() {
+        let p = Goldilocks::MODULUS.0[0];
+        let words = [
+            0,
+            1,
+            HALF_MASK,
+            1 << 32,
+            HALF_MASK << 22,
+            p - (1 << 32),
+            p - 2,
+            p - 1,
+        ];
+        for value in [0, 1, 2, 0xffff, 1 << 31, u32::MAX - 1, u32::MAX] {
+            for c0 in words {
+                for c1 in words {
+                    let [c0, c1] = [c0, c1].map(|word| Goldilocks::new_unchecked(BigInt([word])));
+                    let weight = Goldilocks2::new(c0, c1);
+                    case::<1>(value, weight);
+                    case::<2>(value, weight);
+                    case::<4>(value, weight);
+                    case::<8>(value, weight);
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! The portable tier: the lane vocabulary over crate `wide`, which picks its instructions at build
 //! time (SSE2 in a plain x86-64 build, AVX2 or NEON where the build allows them).
+//!
+//! With SSE2 alone it is the faster of the two tiers that need nothing of the processor for dots, and the
+//! slower one for integer grids, whose signed products and shifts SSE2 takes apart. It is not what
+//! `Tier::detect` chooses where there is AVX2, and kept whole: one tier for all of a table's kernels.
 
 use super::scalar::Scalar;
 use crate::lanes::{Group, Lanes, WideGroup};
