@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn sums_next_to_a_multiple_of_the_modulus() {
         for value in [1, 2, 3, 0xffff, 1 << 31, u32::MAX - 1, u32::MAX] {
-            for offset in [-2, -1, 0, 1, 2, 1 << 40] {
+            for offset in [-2i64, -1, 0, 1, 2, 1 << 40] {
                 // The representation times the value is the offset and a multiple of p.
                 let quotient = Fr::from(offset) / Fr::from(value);
                 let weight = Fr::new_unchecked(quotient.into_bigint());
