@@ -7,7 +7,7 @@ use crate::axpy::{self, AxpySums};
 use crate::columns::{self, Combine, Signs, SubWord};
 use crate::dot::{self, bit_tile_groups, tile_groups};
 use crate::field::WeightField;
-use crate::fold::{self, EqFactors, High};
+use crate::fold::EqFactors;
 use crate::grid;
 use crate::grid_int::{self, GridColumn, WindowGrid};
 use crate::planes::PlanesView;
@@ -168,10 +168,6 @@ kernels! {
     /// AVX2 or AVX-512: two shuffles to values and slopes, 12 multiplies and 40 operations a vector of
     /// two or four pairs. PERF.md row K-9.
     bind_low(table: &mut [F], r: F) = field |isa| F::bind_low(isa, table, r);
-    /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
-    ///
-    /// As `bind_low`. PERF.md row K-9.
-    bind_high(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, High>(table, r);
     /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable; exact for `2^60` pairs.
     ///
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
@@ -179,9 +175,6 @@ kernels! {
     /// pairs a vector, 24 multiplies and 36 operations unreduced, 16 and 100 reduced. PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
         field |isa| F::evaluate_low(isa, a, b, eq);
-    /// As `evaluate_low`, in the high variable. PERF.md row K-10.
-    evaluate_high(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::evaluate::<F, High>(a, b, eq);
     /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
     /// pairs after the fold.
     ///
@@ -189,9 +182,6 @@ kernels! {
     /// that are. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
         field |isa| F::bind_evaluate_low(isa, a, b, r, eq);
-    /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
-    bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::bind_evaluate::<F, High>(a, b, r, eq);
     /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
     /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
     /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`, and of two factors

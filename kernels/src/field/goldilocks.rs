@@ -11,7 +11,7 @@ use super::goldilocks_short as short;
 use super::{
     MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, REDUCE_LANES_LOG2, WeightField, sealed,
 };
-use crate::fold::{self, EqFactors, Low};
+use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
 use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
 use crate::round;
@@ -352,7 +352,7 @@ impl WeightField for Goldilocks2 {
                 || rounds::bind(isa.dense(), table, r),
             );
         } else {
-            fold::bind::<Self, Low>(table, r);
+            fold::bind(table, r);
         }
     }
 
@@ -369,7 +369,7 @@ impl WeightField for Goldilocks2 {
                 || rounds::evaluate(isa.dense(), a, b, eq),
             )
         } else {
-            fold::evaluate::<Self, Low>(a, b, eq)
+            fold::evaluate(a, b, eq)
         }
     }
 
@@ -387,7 +387,7 @@ impl WeightField for Goldilocks2 {
                 || rounds::bind_evaluate(isa.dense(), a, b, r, eq),
             )
         } else {
-            fold::bind_evaluate::<Self, Low>(a, b, r, eq)
+            fold::bind_evaluate(a, b, r, eq)
         }
     }
 

@@ -306,7 +306,7 @@ pub(super) fn accumulate_ends<D: WordLanes>(
 mod tests {
     use super::*;
     use crate::field::Goldilocks;
-    use crate::fold::{self, Low};
+    use crate::fold;
     use crate::round::round_accumulate;
     use crate::tier::scalar::Scalar;
     use ark_ff::{BigInt, PrimeField};
@@ -350,7 +350,7 @@ mod tests {
                 for r in elements(5, 29) {
                     let (mut mine, mut theirs) = (a.clone(), a.clone());
                     bind(Scalar, &mut mine, r);
-                    fold::bind::<_, Low>(&mut theirs, r);
+                    fold::bind(&mut theirs, r);
                     assert!(
                         mine == theirs && is_canonical(&mine),
                         "{stride} {pairs} {r}"
@@ -363,10 +363,7 @@ mod tests {
                     outer: &outer[1..],
                 };
                 for eq in [ones, weighted] {
-                    assert_eq!(
-                        evaluate(Scalar, &a, &b, eq),
-                        fold::evaluate::<_, Low>(&a, &b, eq)
-                    );
+                    assert_eq!(evaluate(Scalar, &a, &b, eq), fold::evaluate(&a, &b, eq));
                 }
                 for weights in [&weights[..], &[]] {
                     let mut mine = [[WideSum::default(); 3]; 3];
@@ -383,7 +380,7 @@ mod tests {
                     let r = elements(9, 31)[8];
                     assert_eq!(
                         bind_evaluate(Scalar, &mut x, &mut y, r, ones),
-                        fold::bind_evaluate::<_, Low>(&mut u, &mut v, r, ones)
+                        fold::bind_evaluate(&mut u, &mut v, r, ones)
                     );
                     assert!((x, y) == (u, v), "{stride} {pairs}");
                 }
@@ -398,7 +395,7 @@ mod tests {
         let ones = EqFactors::ones();
         assert_eq!(
             evaluate(Scalar, &table, &table, ones),
-            fold::evaluate::<_, Low>(&table, &table, ones)
+            fold::evaluate(&table, &table, ones)
         );
     }
 }

@@ -17,7 +17,7 @@ mod goldilocks_short;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
-use crate::fold::{self, EqFactors, Low};
+use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
 use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
 use crate::round;
@@ -117,7 +117,7 @@ pub trait WeightField: Field + sealed::Sealed {
     fn bind_low<L: Lanes>(isa: L, table: &mut [Self], r: Self) {
         isa.run_scalar(
             #[inline(always)]
-            || fold::bind::<Self, Low>(table, r),
+            || fold::bind(table, r),
         );
     }
 
@@ -132,7 +132,7 @@ pub trait WeightField: Field + sealed::Sealed {
     ) -> [Self; 2] {
         isa.run_scalar(
             #[inline(always)]
-            || fold::evaluate::<Self, Low>(a, b, eq),
+            || fold::evaluate(a, b, eq),
         )
     }
 
@@ -148,7 +148,7 @@ pub trait WeightField: Field + sealed::Sealed {
     ) -> [Self; 2] {
         isa.run_scalar(
             #[inline(always)]
-            || fold::bind_evaluate::<Self, Low>(a, b, r, eq),
+            || fold::bind_evaluate(a, b, r, eq),
         )
     }
 

@@ -63,19 +63,12 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
         Kernel::evaluate_low => {
             evaluate(tables, weight, |k| k % 2 == 1, Kernels::evaluate_low);
         }
-        Kernel::evaluate_high => {
-            evaluate(tables, weight, |k| k >= PAIRS, Kernels::evaluate_high);
-        }
         Kernel::bind_evaluate_low => {
             let slopes = |k| k / 2 % 2 == 1;
             bind_evaluate(tables, weight, slopes, Kernels::bind_evaluate_low);
         }
-        Kernel::bind_evaluate_high => {
-            let slopes = |k| k / PAIRS % 2 == 1;
-            bind_evaluate(tables, weight, slopes, Kernels::bind_evaluate_high);
-        }
         // Nothing adds up: the matrix has their largest values.
-        Kernel::bind_low | Kernel::bind_high => {}
+        Kernel::bind_low => {}
         Kernel::gather_u32 | Kernel::gather_u8 => {}
         Kernel::combine => COMBINES.into_iter().for_each(|op| {
             words(
