@@ -1,6 +1,6 @@
-//! The vocabulary of dense rounds: vectors of whole 64-bit words.
+//! The vocabulary of dense rounds and short prefixes: vectors of whole 64-bit words.
 //!
-//! In and out: words of elements of two coordinates, as they lie in a table. It knows nothing of a
+//! In and out: words of elements of two coordinates, as they lie in a table, and `u32` columns. It knows nothing of a
 //! modulus but as an operand, and not what a coordinate means.
 //!
 //! As in `lanes`, an implementation is a proof that its instructions may run. A vector is a row of
@@ -21,7 +21,7 @@ pub trait WordLanes: Copy {
     fn load_halves(self, values: &[u32]) -> Self::Words;
     /// `2 COUNT` values, the first of two in the low half of a word.
     fn load_pairs(self, values: &[u32]) -> Self::Words;
-    /// The words in order, the first four of eight where there are eight, then the others or zeros.
+    /// The words in order, then zeros if there are four.
     fn to_array(self, a: Self::Words) -> [u64; 8];
     /// The same word everywhere.
     fn splat(self, word: u64) -> Self::Words;
