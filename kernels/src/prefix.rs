@@ -13,7 +13,7 @@ use crate::field::{
 };
 use crate::lanes::{GROUP_ROWS, Lanes, for_limbs};
 use crate::planes::PlanesView;
-use crate::prefix_short::{MAX_SHORT_ROWS, prefix_short};
+use crate::prefix_short::prefix_short;
 use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 
@@ -103,13 +103,9 @@ const fn pass_limbs<L: Lanes, F: WeightField>() -> usize {
     }
 }
 
+/// The rows of a block, where everything fits together.
 #[inline(always)]
-pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
-    isa: L,
-    planes: PlanesView<'_, F>,
-    column: &[u32],
-    out: &mut [F],
-) {
+fn block_rows<F: WeightField>(planes: PlanesView<'_, F>, column: &[u32], out: &[F]) -> usize {
     let block_rows = planes.weight_rows();
     assert!(
         block_rows.is_power_of_two() && block_rows <= MAX_BLOCK_ROWS,
@@ -120,17 +116,44 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
         out.len() * block_rows,
         "one output per block of {block_rows} rows"
     );
-    if L::Dense::FASTER {
-        match block_rows {
-            1 => return prefix_short::<_, F, 1>(isa.dense(), planes, column, out),
-            2 => return prefix_short::<_, F, 2>(isa.dense(), planes, column, out),
-            4 => return prefix_short::<_, F, 4>(isa.dense(), planes, column, out),
-            MAX_SHORT_ROWS => {
-                return prefix_short::<_, F, MAX_SHORT_ROWS>(isa.dense(), planes, column, out);
-            }
-            _ => {}
-        }
+    block_rows
+}
+
+#[inline(always)]
+pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
+    isa: L,
+    planes: PlanesView<'_, F>,
+    column: &[u32],
+    out: &mut [F],
+) {
+    let block_rows = block_rows(planes, column, out);
+    macro_rules! run {
+        ($body:expr) => {
+            isa.run(
+                #[inline(always)]
+                || $body,
+            )
+        };
     }
+    // Functions of their own: in one of all of them the registers do not suffice for any.
+    match block_rows {
+        1 if L::Dense::FASTER => run!(prefix_short::<_, F, 1>(isa.dense(), planes, column, out)),
+        2 if L::Dense::FASTER => run!(prefix_short::<_, F, 2>(isa.dense(), planes, column, out)),
+        4 if L::Dense::FASTER => run!(prefix_short::<_, F, 4>(isa.dense(), planes, column, out)),
+        8 if L::Dense::FASTER => run!(prefix_short::<_, F, 8>(isa.dense(), planes, column, out)),
+        _ => run!(prefix_long(isa, planes, column, out)),
+    }
+}
+
+/// Any prefix, eight blocks at a time.
+#[inline(always)]
+fn prefix_long<L: Lanes, F: WeightField>(
+    isa: L,
+    planes: PlanesView<'_, F>,
+    column: &[u32],
+    out: &mut [F],
+) {
+    let block_rows = block_rows(planes, column, out);
     let mut rows = [isa.zero(); MAX_BLOCK_ROWS];
     let rows = &mut rows[..block_rows];
     let mut banks = [[isa.wide_zero(); MAX_LIMBS]; REDUCE_LANES_BANKS];

@@ -19,8 +19,8 @@ const WHOLE_TILES: usize = usize::MAX;
 
 /// Declares the table, its methods, the list of names, and the per-tier entries behind them.
 macro_rules! kernels {
-    // A kernel that runs no body itself leaves that to the field.
-    (@ field $isa:ident $call:expr) => { $call };
+    // What is called chooses between bodies and runs each by itself.
+    (@ chosen $isa:ident $call:expr) => { $call };
     (@ $run:ident $isa:ident $call:expr) => { $isa.$run(#[inline(always)] || $call) };
     ($(
         $(#[$doc:meta])*
@@ -124,7 +124,7 @@ kernels! {
     /// multiplies and two additions; eight outputs are reduced at once. Up to eight weights are
     /// multiplied, added and reduced a vector at a time instead (`prefix_short`). PERF.md row K-5.
     prefix_dot(planes: PlanesView<'_, F>, column: &[u32], out: &mut [F]) =
-        run |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
+        chosen |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
     /// `sums[row] += weight * column[row]`, unreduced.
     ///
     /// Values in `[0, 2^32)`, at most [`AxpySums::MAX_ADDS`] columns between two flushes. Per eight
@@ -167,28 +167,28 @@ kernels! {
     /// Canonical in and out; one multiplication, one subtraction, one addition a pair. Goldilocks^2 with
     /// AVX2 or AVX-512: two shuffles to values and slopes, 12 multiplies and 40 operations a vector of
     /// two or four pairs. PERF.md row K-9.
-    bind_low(table: &mut [F], r: F) = field |isa| F::bind_low(isa, table, r);
+    bind_low(table: &mut [F], r: F) = chosen |isa| F::bind_low(isa, table, r);
     /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable; exact for `2^60` pairs.
     ///
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
     /// weighs one ([`EqFactors::ones`]). Goldilocks^2 with AVX2 or AVX-512: both points of two or four
     /// pairs a vector, 24 multiplies and 36 operations unreduced, 16 and 100 reduced. PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        field |isa| F::evaluate_low(isa, a, b, eq);
+        chosen |isa| F::evaluate_low(isa, a, b, eq);
     /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
     /// pairs after the fold.
     ///
     /// A pair: four multiplications to fold and those of `evaluate_low`, by vectors where `bind_low` and
     /// that are. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        field |isa| F::bind_evaluate_low(isa, a, b, r, eq);
+        chosen |isa| F::bind_evaluate_low(isa, a, b, r, eq);
     /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
     /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
     /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`, and of two factors
     /// without the digit 1 that of `evaluate_low`. PERF.md row K-14.
     round_accumulate(
         factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
-    ) = field |isa| F::round_accumulate(isa, factors, weights, skip_one, sums);
+    ) = chosen |isa| F::round_accumulate(isa, factors, weights, skip_one, sums);
     /// `out[k] = op(a[k], b[k])` modulo `2^32`, flags 0 or 1. Eight rows: two loads, one or two
     /// operations, one store. PERF.md row K-12.
     combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =
