@@ -75,12 +75,10 @@ benches!(over_bn254, bn254:
     field_grid_accumulate_w4 = "field_grid_accumulate, w = 4, points",
     flush_reduce = "flush_reduce, points",
     bind_low = "bind_low, rows",
-    bind_high = "bind_high, rows",
     evaluate_low = "evaluate_low, rows",
-    evaluate_high = "evaluate_high, rows",
     evaluate_low_without_eq = "evaluate_low without eq, rows",
     bind_evaluate_low = "bind_evaluate_low, rows",
-    bind_evaluate_high = "bind_evaluate_high, rows",
+    bind_evaluate_low_without_eq = "bind_evaluate_low without eq, rows",
     round_accumulate_2_factors = "round_accumulate, 2 factors, rows",
 );
 benches!(over_goldilocks2, goldilocks2:
@@ -118,12 +116,10 @@ benches!(over_goldilocks2, goldilocks2:
     field_grid_accumulate_w4 = "field_grid_accumulate, w = 4, points",
     flush_reduce = "flush_reduce, points",
     bind_low = "bind_low, rows",
-    bind_high = "bind_high, rows",
     evaluate_low = "evaluate_low, rows",
-    evaluate_high = "evaluate_high, rows",
     evaluate_low_without_eq = "evaluate_low without eq, rows",
     bind_evaluate_low = "bind_evaluate_low, rows",
-    bind_evaluate_high = "bind_evaluate_high, rows",
+    bind_evaluate_low_without_eq = "bind_evaluate_low without eq, rows",
     round_accumulate_2_factors = "round_accumulate, 2 factors, rows",
 );
 benches!(over_columns, columns:

@@ -1,6 +1,6 @@
 //! Dense rounds: fold a table at a challenge, evaluate the next round polynomial, or both at once.
 //!
-//! In: tables of `2^m` field elements, low variable or high variable first. Out: the folded table in
+//! In: tables of `2^m` field elements, low variable first. Out: the folded table in
 //! the first half of its slice, and the sums at 0 and at infinity of a product of two tables
 //! weighted by eq. It knows nothing of transcripts; the third coefficient comes from the claim.
 //!
@@ -8,29 +8,6 @@
 //! multiplications, two unreduced multiply-accumulates (BN254: 16 `mulx` each, no reduction).
 
 use crate::field::WeightField;
-
-/// Where the two values of a pair lie: a low variable pairs neighbours, a high one pairs halves.
-pub(crate) trait Side {
-    /// Positions of pair `index` in a table of `table_len` entries.
-    fn pair(index: usize, table_len: usize) -> (usize, usize);
-}
-
-pub(crate) struct Low;
-pub(crate) struct High;
-
-impl Side for Low {
-    #[inline(always)]
-    fn pair(index: usize, _: usize) -> (usize, usize) {
-        (2 * index, 2 * index + 1)
-    }
-}
-
-impl Side for High {
-    #[inline(always)]
-    fn pair(index: usize, table_len: usize) -> (usize, usize) {
-        (index, index + table_len / 2)
-    }
-}
 
 /// eq over the pairs of a round as an outer product: pair `j` weighs
 /// `inner[j % inner.len()] * outer[j / inner.len()]`. No weights at all count as ones.
@@ -52,29 +29,27 @@ impl<'a, F: WeightField> EqFactors<'a, F> {
     }
 
     /// Whether there is one weight for each of `pairs`, or none at all.
-    fn fits(&self, pairs: usize) -> bool {
+    pub(crate) fn fits(&self, pairs: usize) -> bool {
         let weights = self.inner.len() * self.outer.len();
         weights == pairs || (self.inner.is_empty() && self.outer.is_empty())
     }
 }
 
 #[inline(always)]
-fn interpolate<F: WeightField>(low: F, high: F, r: &F) -> F {
+pub(crate) fn interpolate<F: WeightField>(low: F, high: F, r: &F) -> F {
     low + r.mul_inline(&(high - low))
 }
 
 /// Table entries come in pairs; at most `pairs * 2` is read before entry `pairs` is written.
 #[inline(always)]
-pub(crate) fn bind<F: WeightField, S: Side>(table: &mut [F], r: F) {
+pub(crate) fn bind<F: WeightField>(table: &mut [F], r: F) {
     assert!(
         table.len().is_multiple_of(2),
         "a table of {} entries has no pairs",
         table.len()
     );
-    let table_len = table.len();
-    for j in 0..table_len / 2 {
-        let (low, high) = S::pair(j, table_len);
-        table[j] = interpolate(table[low], table[high], &r);
+    for j in 0..table.len() / 2 {
+        table[j] = interpolate(table[2 * j], table[2 * j + 1], &r);
     }
 }
 
@@ -109,7 +84,7 @@ fn weigh<F: WeightField>(
 
 /// `[sum eq a b at 0, sum eq (delta a)(delta b)]` over the pairs of two tables.
 #[inline(always)]
-pub(crate) fn evaluate<F: WeightField, S: Side>(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] {
+pub(crate) fn evaluate<F: WeightField>(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] {
     assert_eq!(a.len(), b.len(), "tables of one length");
     assert!(a.len().is_multiple_of(2), "{} entries", a.len());
     weigh(
@@ -117,7 +92,7 @@ pub(crate) fn evaluate<F: WeightField, S: Side>(a: &[F], b: &[F], eq: EqFactors<
         a.len() / 2,
         #[inline(always)]
         |j| {
-            let (low, high) = S::pair(j, a.len());
+            let (low, high) = (2 * j, 2 * j + 1);
             [[a[low], a[high]], [b[low], b[high]]]
         },
     )
@@ -125,7 +100,7 @@ pub(crate) fn evaluate<F: WeightField, S: Side>(a: &[F], b: &[F], eq: EqFactors<
 
 /// `bind` of both tables at `r`, then `evaluate` of what they became, in one pass over memory.
 #[inline(always)]
-pub(crate) fn bind_evaluate<F: WeightField, S: Side>(
+pub(crate) fn bind_evaluate<F: WeightField>(
     a: &mut [F],
     b: &mut [F],
     r: F,
@@ -133,21 +108,20 @@ pub(crate) fn bind_evaluate<F: WeightField, S: Side>(
 ) -> [F; 2] {
     assert_eq!(a.len(), b.len(), "tables of one length");
     assert!(a.len().is_multiple_of(4), "{} entries", a.len());
-    let (before, after) = (a.len(), a.len() / 2);
+    let after = a.len() / 2;
     weigh(
         eq,
         after / 2,
         #[inline(always)]
         |j| {
-            let (low, high) = S::pair(j, after);
-            let (low_pair, high_pair) = (S::pair(low, before), S::pair(high, before));
+            let (low, high) = (2 * j, 2 * j + 1);
             let a_pair = [
-                interpolate(a[low_pair.0], a[low_pair.1], &r),
-                interpolate(a[high_pair.0], a[high_pair.1], &r),
+                interpolate(a[2 * low], a[2 * low + 1], &r),
+                interpolate(a[2 * high], a[2 * high + 1], &r),
             ];
             let b_pair = [
-                interpolate(b[low_pair.0], b[low_pair.1], &r),
-                interpolate(b[high_pair.0], b[high_pair.1], &r),
+                interpolate(b[2 * low], b[2 * low + 1], &r),
+                interpolate(b[2 * high], b[2 * high + 1], &r),
             ];
             (a[low], a[high]) = (a_pair[0], a_pair[1]);
             (b[low], b[high]) = (b_pair[0], b_pair[1]);

@@ -12,6 +12,8 @@
 //! [`Lanes::Sum`] and [`Lanes::Wide`] have no defined lane order until they leave through
 //! `wide_to_array`.
 
+use crate::word_lanes::WordLanes;
+
 /// Rows per vector group. All tiers use eight, so results cannot depend on a tier's width.
 pub const GROUP_ROWS: usize = 8;
 
@@ -52,6 +54,8 @@ pub trait Lanes: Copy {
     type Sum: Copy;
     /// Eight 64-bit values, signed or unsigned as the operation says.
     type Wide: Copy;
+    /// The tier's vectors of whole words.
+    type Dense: WordLanes;
 
     /// Vectors of four sums that fit the register file at once.
     const REGISTERS: usize;
@@ -59,6 +63,8 @@ pub trait Lanes: Copy {
     /// and what they are for is done with limbs of half the width.
     const HAS_MUL52: bool = false;
 
+    /// The same proof for vectors of whole words.
+    fn dense(self) -> Self::Dense;
     /// Runs `body` compiled with this tier's instructions.
     fn run<R>(self, body: impl FnOnce() -> R) -> R;
     /// Runs `body` compiled with this tier's instructions on general registers only: arithmetic of a

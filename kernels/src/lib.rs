@@ -17,8 +17,8 @@
 //! assert_eq!(kernels.dot_u32(planes.view(), &column), Fr::from(56u64));
 //! ```
 //!
-//! Rooms: [`field`] (limbs and reductions), `lanes` and `tier` (the vector vocabulary and who speaks
-//! it), `planes`, one file per kernel family, `table` (where tier and algorithm meet), and
+//! Rooms: [`field`] (limbs and reductions), `lanes`, `word_lanes` and `tier` (the vector vocabularies and
+//! who speaks them), `planes`, one file per kernel family, `table` (where tier and algorithm meet), and
 //! [`mod@reference`] (a slow twin of every kernel).
 
 #![allow(
@@ -39,10 +39,12 @@ mod grid_range;
 mod lanes;
 mod planes;
 mod prefix;
+mod prefix_short;
 pub mod reference;
 mod round;
 mod table;
 mod tier;
+mod word_lanes;
 
 pub use axpy::AxpySums;
 pub use columns::{Combine, Signs, SubWord, gather};

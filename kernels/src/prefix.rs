@@ -6,13 +6,15 @@
 //! Sketch, per eight blocks: 8x8 transposes bring row `b` of eight blocks into one vector (3 shuffles
 //! a vector); per row and limb one broadcast load, two multiplies, two additions. The limbs are taken
 //! in passes so that the accumulators stay in registers. Eight outputs are reduced at once (BN254: see
-//! `field::bn254_lanes`).
+//! `field::bn254_lanes`). Up to eight rows are `prefix_short`'s where whole words come in vectors.
 
 use crate::field::{
     Goldilocks2, MAX_LIMBS, REDUCE_LANES_BANKS, REDUCE_LANES_LOG2, WeightField, at_most, fits_lane,
 };
 use crate::lanes::{GROUP_ROWS, Lanes, for_limbs};
 use crate::planes::PlanesView;
+use crate::prefix_short::prefix_short;
+use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 
 /// Largest prefix.
@@ -101,13 +103,9 @@ const fn pass_limbs<L: Lanes, F: WeightField>() -> usize {
     }
 }
 
+/// The rows of a block, where everything fits together.
 #[inline(always)]
-pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
-    isa: L,
-    planes: PlanesView<'_, F>,
-    column: &[u32],
-    out: &mut [F],
-) {
+fn block_rows<F: WeightField>(planes: PlanesView<'_, F>, column: &[u32], out: &[F]) -> usize {
     let block_rows = planes.weight_rows();
     assert!(
         block_rows.is_power_of_two() && block_rows <= MAX_BLOCK_ROWS,
@@ -118,6 +116,44 @@ pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
         out.len() * block_rows,
         "one output per block of {block_rows} rows"
     );
+    block_rows
+}
+
+#[inline(always)]
+pub(crate) fn prefix_dot<L: Lanes, F: WeightField>(
+    isa: L,
+    planes: PlanesView<'_, F>,
+    column: &[u32],
+    out: &mut [F],
+) {
+    let block_rows = block_rows(planes, column, out);
+    macro_rules! run {
+        ($body:expr) => {
+            isa.run(
+                #[inline(always)]
+                || $body,
+            )
+        };
+    }
+    // Functions of their own: in one of all of them the registers do not suffice for any.
+    match block_rows {
+        1 if L::Dense::FASTER => run!(prefix_short::<_, F, 1>(isa.dense(), planes, column, out)),
+        2 if L::Dense::FASTER => run!(prefix_short::<_, F, 2>(isa.dense(), planes, column, out)),
+        4 if L::Dense::FASTER => run!(prefix_short::<_, F, 4>(isa.dense(), planes, column, out)),
+        8 if L::Dense::FASTER => run!(prefix_short::<_, F, 8>(isa.dense(), planes, column, out)),
+        _ => run!(prefix_long(isa, planes, column, out)),
+    }
+}
+
+/// Any prefix, eight blocks at a time.
+#[inline(always)]
+fn prefix_long<L: Lanes, F: WeightField>(
+    isa: L,
+    planes: PlanesView<'_, F>,
+    column: &[u32],
+    out: &mut [F],
+) {
+    let block_rows = block_rows(planes, column, out);
     let mut rows = [isa.zero(); MAX_BLOCK_ROWS];
     let rows = &mut rows[..block_rows];
     let mut banks = [[isa.wide_zero(); MAX_LIMBS]; REDUCE_LANES_BANKS];

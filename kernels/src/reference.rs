@@ -159,14 +159,6 @@ pub fn bind_low<F: Field>(table: &mut [F], r: F) {
     }
 }
 
-/// Folds halves; the first half is the result.
-pub fn bind_high<F: Field>(table: &mut [F], r: F) {
-    let half = table.len() / 2;
-    for j in 0..half {
-        table[j] = table[j] + r * (table[j + half] - table[j]);
-    }
-}
-
 /// Sums at 0 and infinity over neighbours.
 pub fn evaluate_low<F: Field>(a: &[F], b: &[F], eq: &[F]) -> [F; 2] {
     let mut sums = [F::ZERO; 2];
@@ -177,31 +169,12 @@ pub fn evaluate_low<F: Field>(a: &[F], b: &[F], eq: &[F]) -> [F; 2] {
     sums
 }
 
-/// Sums at 0 and infinity over halves.
-pub fn evaluate_high<F: Field>(a: &[F], b: &[F], eq: &[F]) -> [F; 2] {
-    let half = a.len() / 2;
-    let mut sums = [F::ZERO; 2];
-    for (j, weight) in eq.iter().enumerate() {
-        sums[0] += *weight * a[j] * b[j];
-        sums[1] += *weight * (a[j + half] - a[j]) * (b[j + half] - b[j]);
-    }
-    sums
-}
-
 /// `bind_low` of both tables, then `evaluate_low` of their first halves.
 pub fn bind_evaluate_low<F: Field>(a: &mut [F], b: &mut [F], r: F, eq: &[F]) -> [F; 2] {
     let half = a.len() / 2;
     bind_low(a, r);
     bind_low(b, r);
     evaluate_low(&a[..half], &b[..half], eq)
-}
-
-/// `bind_high` of both tables, then `evaluate_high` of their first halves.
-pub fn bind_evaluate_high<F: Field>(a: &mut [F], b: &mut [F], r: F, eq: &[F]) -> [F; 2] {
-    let half = a.len() / 2;
-    bind_high(a, r);
-    bind_high(b, r);
-    evaluate_high(&a[..half], &b[..half], eq)
 }
 
 /// Adds, over neighbours, the weighted product at 0, 1, .., and at infinity where all factors of the

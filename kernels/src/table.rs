@@ -8,12 +8,11 @@ use crate::columns::{self, Combine, Signs, SubWord};
 use crate::dot::{self, bit_tile_groups, tile_groups};
 use crate::dot_double;
 use crate::field::WeightField;
-use crate::fold::{self, EqFactors, High, Low};
+use crate::fold::EqFactors;
 use crate::grid;
 use crate::grid_int::{self, GridColumn, WindowGrid};
 use crate::planes::PlanesView;
 use crate::prefix;
-use crate::round;
 use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
 
 /// No limit on the groups of a tile but that of the sums.
@@ -21,6 +20,9 @@ const WHOLE_TILES: usize = usize::MAX;
 
 /// Declares the table, its methods, the list of names, and the per-tier entries behind them.
 macro_rules! kernels {
+    // What is called chooses between bodies and runs each by itself.
+    (@ chosen $isa:ident $call:expr) => { $call };
+    (@ $run:ident $isa:ident $call:expr) => { $isa.$run(#[inline(always)] || $call) };
     ($(
         $(#[$doc:meta])*
         $name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)? = $run:ident |$isa:ident| $call:expr;
@@ -54,7 +56,7 @@ macro_rules! kernels {
                         $($arg: $type),*
                     ) $(-> $ret)? {
                         let $isa = L::obtain();
-                        $isa.$run(#[inline(always)] || $call)
+                        kernels!(@ $run $isa $call)
                     }
                 )*
                 Self { tier, $($name: $name::<T, F, CAP>,)* }
@@ -125,9 +127,10 @@ kernels! {
     ///
     /// Values in `[0, 2^32)`; banks of `2^(31 - LIMB_BITS)` rows keep lanes exact. Lanes are blocks: nothing is
     /// added across lanes. Per row of eight blocks 3 shuffles, then per limb one broadcast, two
-    /// multiplies and two additions; eight outputs are reduced at once. PERF.md row K-5.
+    /// multiplies and two additions; eight outputs are reduced at once. Up to eight weights are
+    /// multiplied, added and reduced a vector at a time instead (`prefix_short`). PERF.md row K-5.
     prefix_dot(planes: PlanesView<'_, F>, column: &[u32], out: &mut [F]) =
-        run |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
+        chosen |isa| prefix::prefix_dot::<L, F>(isa, planes, column, out);
     /// `sums[row] += weight * column[row]`, unreduced.
     ///
     /// Values in `[0, 2^32)`, at most [`AxpySums::MAX_ADDS`] columns between two flushes. Per eight
@@ -167,36 +170,31 @@ kernels! {
         run_scalar |isa| grid::flush_reduce::<F>(sums, out);
     /// `table[j] = table[2j] + r (table[2j+1] - table[2j])`: the first half is the result.
     ///
-    /// Canonical in and out; one multiplication, one subtraction, one addition a pair. PERF.md row K-9.
-    bind_low(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, Low>(table, r);
-    /// `table[j] = table[j] + r (table[j + half] - table[j])`: the first half is the result.
-    ///
-    /// As `bind_low`. PERF.md row K-9.
-    bind_high(table: &mut [F], r: F) = run_scalar |isa| fold::bind::<F, High>(table, r);
+    /// Canonical in and out; one multiplication, one subtraction, one addition a pair. Goldilocks^2 with
+    /// AVX2 or AVX-512: two shuffles to values and slopes, 12 multiplies and 40 operations a vector of
+    /// two or four pairs. PERF.md row K-9.
+    bind_low(table: &mut [F], r: F) = chosen |isa| F::bind_low(isa, table, r);
     /// `[sum eq a(0) b(0), sum eq a(inf) b(inf)]` in the low variable; exact for `2^60` pairs.
     ///
     /// A pair: two reduced multiplications and two unreduced ones; only the latter where every pair
-    /// weighs one ([`EqFactors::ones`]). PERF.md row K-10.
+    /// weighs one ([`EqFactors::ones`]). Goldilocks^2 with AVX2 or AVX-512: both points of two or four
+    /// pairs a vector, 24 multiplies and 36 operations unreduced, 16 and 100 reduced. PERF.md row K-10.
     evaluate_low(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::evaluate::<F, Low>(a, b, eq);
-    /// As `evaluate_low`, in the high variable. PERF.md row K-10.
-    evaluate_high(a: &[F], b: &[F], eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::evaluate::<F, High>(a, b, eq);
+        chosen |isa| F::evaluate_low(isa, a, b, eq);
     /// `bind_low` of both tables, then `evaluate_low` of the results, in one pass; `eq` weighs the
     /// pairs after the fold.
     ///
-    /// A pair: four multiplications to fold and those of `evaluate_low`. PERF.md row K-11.
+    /// A pair: four multiplications to fold and those of `evaluate_low`, by vectors where `bind_low` and
+    /// that are. PERF.md row K-11.
     bind_evaluate_low(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::bind_evaluate::<F, Low>(a, b, r, eq);
-    /// As `bind_evaluate_low`, in the high variable. PERF.md row K-11.
-    bind_evaluate_high(a: &mut [F], b: &mut [F], r: F, eq: EqFactors<'_, F>) -> [F; 2] =
-        run_scalar |isa| fold::bind_evaluate::<F, High>(a, b, r, eq);
+        chosen |isa| F::bind_evaluate_low(isa, a, b, r, eq);
     /// `sums[digit] += weights[j] * product of the factors of pair j at the digit`, unreduced; digits
     /// are 0, 1, .. and infinity, `sums.len() - 1` being the degree. No weights count as ones;
-    /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`. PERF.md row K-14.
+    /// `skip_one` leaves out the digit 1. Exact for `2^60` pairs; sketch in `round`, and of two factors
+    /// without the digit 1 that of `evaluate_low`. PERF.md row K-14.
     round_accumulate(
         factors: &[&[F]], weights: &[F], skip_one: bool, sums: &mut [F::Accumulator]
-    ) = run_scalar |isa| round::round_accumulate(factors, weights, skip_one, sums);
+    ) = chosen |isa| F::round_accumulate(isa, factors, weights, skip_one, sums);
     /// `out[k] = op(a[k], b[k])` modulo `2^32`, flags 0 or 1. Eight rows: two loads, one or two
     /// operations, one store. PERF.md row K-12.
     combine(op: Combine, a: &[u32], b: &[u32], out: &mut [u32]) =

@@ -300,56 +300,38 @@ fn tables<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> 
     let len = 1 << table_log2;
     let r: F = elements(1, rng)[0];
     let table = |rng: &mut StdRng| elements::<F>(len, rng);
-    let [mut low, mut high] = [table(rng), table(rng)];
-    let mut cases = vec![
-        case("bind_low, rows", len, move || {
-            kernels.bind_low(black_box(&mut low), r);
-        }),
-        case("bind_high, rows", len, move || {
-            kernels.bind_high(black_box(&mut high), r);
-        }),
-    ];
-    type Evaluate<F> = fn(&Kernels<F>, &[F], &[F], EqFactors<'_, F>) -> [F; 2];
-    let evaluations: [(&str, Evaluate<F>); 2] = [
-        ("evaluate_low, rows", Kernels::evaluate_low),
-        ("evaluate_high, rows", Kernels::evaluate_high),
-    ];
-    for (name, evaluate) in evaluations {
-        let (a, b) = (table(rng), table(rng));
-        let pairs_log2 = table_log2 - 1;
-        let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
-        let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
-        cases.push(case(name, len, move || {
-            let (inner, outer) = (&inner[..], &outer[..]);
-            black_box(evaluate(
-                &kernels,
-                black_box(&a),
-                &b,
-                EqFactors { inner, outer },
-            ));
-        }));
-    }
+    let mut low = table(rng);
+    let mut cases = vec![case("bind_low, rows", len, move || {
+        kernels.bind_low(black_box(&mut low), r);
+    })];
+    let (a, b) = (table(rng), table(rng));
+    let pairs_log2 = table_log2 - 1;
+    let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
+    let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
+    cases.push(case("evaluate_low, rows", len, move || {
+        let (inner, outer) = (&inner[..], &outer[..]);
+        let eq = EqFactors { inner, outer };
+        black_box(kernels.evaluate_low(black_box(&a), &b, eq));
+    }));
     let (a, b) = (table(rng), table(rng));
     cases.push(case("evaluate_low without eq, rows", len, move || {
         let (a, b) = black_box((&a[..], &b[..]));
         black_box(kernels.evaluate_low(a, b, EqFactors::ones()));
     }));
-    type BindEvaluate<F> = fn(&Kernels<F>, &mut [F], &mut [F], F, EqFactors<'_, F>) -> [F; 2];
-    let fused: [(&str, BindEvaluate<F>); 2] = [
-        ("bind_evaluate_low, rows", Kernels::bind_evaluate_low),
-        ("bind_evaluate_high, rows", Kernels::bind_evaluate_high),
-    ];
-    for (name, bind_evaluate) in fused {
-        let (mut a, mut b) = (table(rng), table(rng));
-        let pairs_log2 = table_log2 - 2;
-        let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
-        let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
-        cases.push(case(name, len, move || {
-            let (inner, outer) = (&inner[..], &outer[..]);
-            let eq = EqFactors { inner, outer };
-            black_box(bind_evaluate(&kernels, black_box(&mut a), &mut b, r, eq));
-        }));
-    }
+    let (mut a, mut b) = (table(rng), table(rng));
+    let pairs_log2 = table_log2 - 2;
+    let inner = eq_table(&elements::<F>(pairs_log2 / 2, rng));
+    let outer = eq_table(&elements::<F>(pairs_log2.div_ceil(2), rng));
+    cases.push(case("bind_evaluate_low, rows", len, move || {
+        let (inner, outer) = (&inner[..], &outer[..]);
+        let eq = EqFactors { inner, outer };
+        black_box(kernels.bind_evaluate_low(black_box(&mut a), &mut b, r, eq));
+    }));
+    let (mut a, mut b) = (table(rng), table(rng));
+    cases.push(case("bind_evaluate_low without eq, rows", len, move || {
+        let (a, b) = black_box((&mut a[..], &mut b[..]));
+        black_box(kernels.bind_evaluate_low(a, b, r, EqFactors::ones()));
+    }));
     let (a, b) = (table(rng), table(rng));
     let weights = table(rng);
     cases.push(case("round_accumulate, 2 factors, rows", len, move || {

@@ -4,10 +4,12 @@
 //! Words are little-endian. Names: `canonical` is below p, `wide` is below `p * 2^64`.
 
 use super::{
-    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, mul_carry, sealed,
-    sub_borrow,
+    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, bn254_short, mul_carry,
+    sealed, sub_borrow,
 };
 use crate::lanes::Lanes;
+use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::word_lanes::WordLanes;
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
 
@@ -217,6 +219,21 @@ impl WeightField for Fr {
     #[inline(always)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]) {
         bn254_lanes::reduce(isa, banks, out);
+    }
+
+    #[inline(always)]
+    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
+        bn254_short::factors(limbs)
+    }
+
+    #[inline(always)]
+    fn dot_short<D: WordLanes, const ROWS: usize>(
+        isa: D,
+        factors: &ShortFactors<D, ROWS>,
+        rows: [D::Words; ROWS],
+        out: &mut [Self],
+    ) {
+        bn254_short::dot(isa, factors, rows, out);
     }
 
     #[inline(always)]

@@ -21,10 +21,10 @@ const MU: u64 = (1 << 59) | MU_LOW >> 5;
 const MU_0: u32 = (MU & ((1 << 30) - 1)) as u32;
 const MU_1: u32 = (MU >> 30) as u32;
 /// The top limb of p: a value whose own is smaller is below p.
-const P_9: u64 = P[3] >> (26 * 9 - 64 * 3);
+pub(super) const P_9: u64 = P[3] >> (26 * 9 - 64 * 3);
 
 /// The limbs of `2^260 - p`: adding a multiple of it subtracts that multiple of p modulo `2^260`.
-const MINUS_P: [u32; 10] = minus_p();
+pub(super) const MINUS_P: [u32; 10] = minus_p();
 
 const fn minus_p() -> [u32; 10] {
     let mut limbs = [0; 10];

@@ -6,14 +6,20 @@
 //! ark-ff 0.6.0's generic multiplication drops the carry of a modulus without a spare top bit
 //! (its two subtraction branches are exchanged), which the special form of p avoids altogether.
 
+use super::goldilocks_rounds as rounds;
+use super::goldilocks_short as short;
 use super::{
     MAX_DOT_ROWS, MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, REDUCE_LANES_LOG2, WeightField, sealed,
 };
+use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
+use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::round;
+use crate::word_lanes::WordLanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
 
 /// The modulus, 2^64 - 2^32 + 1.
-const P: u64 = 0xffff_ffff_0000_0001;
+pub(super) const P: u64 = 0xffff_ffff_0000_0001;
 /// `2^64 mod p`.
 const TWO_64: u64 = 0xffff_ffff;
 
@@ -94,7 +100,7 @@ const fn times_seven(a: u64) -> u64 {
 
 /// `x mod p`, canonical: `2^64 = 2^32 - 1` and `2^96 = -1` modulo p.
 #[inline(always)]
-const fn reduce_u128(x: u128) -> u64 {
+pub(super) const fn reduce_u128(x: u128) -> u64 {
     let (low, high) = (x as u64, (x >> 64) as u64);
     let (top, middle) = (high >> 32, high & TWO_64);
     // top < 2^32; after a borrow the difference is at least 2^64 - 2^32, so the second one is exact.
@@ -190,6 +196,14 @@ impl WideSum {
         self.carries += u64::from(carry);
     }
 
+    /// Adds `sum * 2^bits`; the sum is below `2^67`, and `bits` at most 76.
+    #[inline(always)]
+    pub(super) fn add_shifted(&mut self, sum: u128, bits: u32) {
+        // Below 2^15, and nothing where no bit of the sum is shifted out.
+        self.carries += ((sum >> 1) >> (127 - bits)) as u64;
+        self.add(sum << bits);
+    }
+
     /// The sum divided by `2^64` modulo p, canonical.
     #[inline(always)]
     fn montgomery_reduce(&self) -> u64 {
@@ -278,6 +292,21 @@ impl WeightField for Goldilocks2 {
     }
 
     #[inline(always)]
+    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
+        short::factors::<ROWS>(limbs)
+    }
+
+    #[inline(always)]
+    fn dot_short<D: WordLanes, const ROWS: usize>(
+        isa: D,
+        factors: &ShortFactors<D, ROWS>,
+        rows: [D::Words; ROWS],
+        out: &mut [Self],
+    ) {
+        short::dot(isa, factors, rows, out);
+    }
+
+    #[inline(always)]
     fn mul_inline(&self, other: &Self) -> Self {
         let [a0, a1] = [self.c0.0.0[0], self.c1.0.0[0]];
         let [b0, b1] = [other.c0.0.0[0], other.c1.0.0[0]].map(u128::from);
@@ -313,6 +342,74 @@ impl WeightField for Goldilocks2 {
         let doubled = add(s11, s11);
         let sevenfold = sub(add(add(doubled, doubled), add(doubled, doubled)), s11);
         Self::new(raw(add(s00, sevenfold)), raw(s01))
+    }
+
+    #[inline(always)]
+    fn bind_low<L: Lanes>(isa: L, table: &mut [Self], r: Self) {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::bind(isa.dense(), table, r),
+            );
+        } else {
+            fold::bind(table, r);
+        }
+    }
+
+    #[inline(always)]
+    fn evaluate_low<L: Lanes>(
+        isa: L,
+        a: &[Self],
+        b: &[Self],
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::evaluate(isa.dense(), a, b, eq),
+            )
+        } else {
+            fold::evaluate(a, b, eq)
+        }
+    }
+
+    #[inline(always)]
+    fn bind_evaluate_low<L: Lanes>(
+        isa: L,
+        a: &mut [Self],
+        b: &mut [Self],
+        r: Self,
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        if L::Dense::FASTER {
+            isa.run(
+                #[inline(always)]
+                || rounds::bind_evaluate(isa.dense(), a, b, r, eq),
+            )
+        } else {
+            fold::bind_evaluate(a, b, r, eq)
+        }
+    }
+
+    #[inline(always)]
+    fn round_accumulate<L: Lanes>(
+        isa: L,
+        factors: &[&[Self]],
+        weights: &[Self],
+        skip_one: bool,
+        sums: &mut [[WideSum; 3]],
+    ) {
+        match (factors, sums) {
+            // What is neither at 0 nor at infinity follows from the claim.
+            ([a, b], [zero, _, infinity]) if skip_one && L::Dense::FASTER => isa.run(
+                #[inline(always)]
+                || rounds::accumulate_ends(isa.dense(), [a, b], weights, [zero, infinity]),
+            ),
+            (_, sums) => isa.run_scalar(
+                #[inline(always)]
+                || round::round_accumulate(factors, weights, skip_one, sums),
+            ),
+        }
     }
 }
 

@@ -9,11 +9,19 @@
 
 mod bn254;
 mod bn254_lanes;
+mod bn254_short;
 mod goldilocks;
+mod goldilocks_lanes;
+mod goldilocks_rounds;
+mod goldilocks_short;
 
 pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfig};
 
+use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
+use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::round;
+use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 use ark_ff::{Field, PrimeField};
 
@@ -77,6 +85,20 @@ pub trait WeightField: Field + sealed::Sealed {
     #[doc(hidden)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]);
 
+    /// What a row of a prefix of `ROWS` is multiplied by, from its weight's limbs.
+    #[doc(hidden)]
+    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS];
+
+    /// Blocks of a short prefix, a lane each, rows in the low halves: one output per block, the lanes
+    /// being in the order of `prefix_short::block_of_lane`.
+    #[doc(hidden)]
+    fn dot_short<D: WordLanes, const ROWS: usize>(
+        isa: D,
+        factors: &ShortFactors<D, ROWS>,
+        rows: [D::Words; ROWS],
+        out: &mut [Self],
+    );
+
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;
 
@@ -88,6 +110,63 @@ pub trait WeightField: Field + sealed::Sealed {
 
     /// The field element an accumulator stands for.
     fn reduce(acc: &Self::Accumulator) -> Self;
+
+    /// The kernel of this name. Fields whose elements fill general registers use those.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn bind_low<L: Lanes>(isa: L, table: &mut [Self], r: Self) {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::bind(table, r),
+        );
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn evaluate_low<L: Lanes>(
+        isa: L,
+        a: &[Self],
+        b: &[Self],
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::evaluate(a, b, eq),
+        )
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn bind_evaluate_low<L: Lanes>(
+        isa: L,
+        a: &mut [Self],
+        b: &mut [Self],
+        r: Self,
+        eq: EqFactors<'_, Self>,
+    ) -> [Self; 2] {
+        isa.run_scalar(
+            #[inline(always)]
+            || fold::bind_evaluate(a, b, r, eq),
+        )
+    }
+
+    /// The kernel of this name.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn round_accumulate<L: Lanes>(
+        isa: L,
+        factors: &[&[Self]],
+        weights: &[Self],
+        skip_one: bool,
+        sums: &mut [Self::Accumulator],
+    ) {
+        isa.run_scalar(
+            #[inline(always)]
+            || round::round_accumulate(factors, weights, skip_one, sums),
+        );
+    }
 }
 
 /// Rows one tile may add up in 64-bit lanes before the sums are split: two products of

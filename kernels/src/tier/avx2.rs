@@ -9,6 +9,7 @@
 )]
 
 use crate::lanes::{Group, Lanes, WideGroup};
+use crate::word_lanes::WordLanes;
 use core::arch::x86_64::*;
 
 /// Calls intrinsics between registers: they need nothing but the instruction to exist.
@@ -79,9 +80,14 @@ impl Lanes for Avx2 {
     type Mask = __m256i;
     type Sum = __m256i;
     type Wide = EvenOdd;
+    type Dense = Self;
 
     const REGISTERS: usize = 16;
 
+    #[inline(always)]
+    fn dense(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         // SAFETY: `self` proves that the processor has the features `with_features` enables.
@@ -334,5 +340,112 @@ impl Lanes for Avx2 {
             rows[2 * k + 1] = self.sum_to_array(odd[k]);
         }
         rows
+    }
+}
+
+impl WordLanes for Avx2 {
+    type Words = __m256i;
+    const COUNT: usize = 4;
+    const FASTER: bool = true;
+
+    #[inline(always)]
+    fn words(self, word: impl Fn(usize) -> u64) -> __m256i {
+        self.sum_from_array(&[word(0), word(1), word(2), word(3)])
+    }
+    #[inline(always)]
+    fn load_halves(self, values: &[u32]) -> __m256i {
+        let four: &[u32; 4] = values.first_chunk().expect("four values");
+        // SAFETY: `self` proves AVX2; reads the 16 bytes of `four`, at any alignment.
+        unsafe { _mm256_cvtepu32_epi64(_mm_loadu_si128(four.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn load_pairs(self, values: &[u32]) -> __m256i {
+        self.load(values.first_chunk().expect("eight values"))
+    }
+    #[inline(always)]
+    fn to_array(self, a: __m256i) -> [u64; 8] {
+        let [a, b, c, d] = self.sum_to_array(a);
+        [a, b, c, d, 0, 0, 0, 0]
+    }
+    #[inline(always)]
+    fn splat(self, word: u64) -> __m256i {
+        avx2!(_mm256_set1_epi64x(word as i64))
+    }
+    #[inline(always)]
+    fn add(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_sub_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub_mod(self, a: __m256i, b: __m256i, modulus: u64) -> __m256i {
+        avx2!({
+            // Only signed words can be compared.
+            let top = _mm256_set1_epi64x(i64::MIN);
+            let (a, b) = (_mm256_xor_si256(a, top), _mm256_xor_si256(b, top));
+            let borrow = _mm256_cmpgt_epi64(b, a);
+            let fix = _mm256_and_si256(borrow, _mm256_set1_epi64x(modulus as i64));
+            _mm256_add_epi64(_mm256_sub_epi64(a, b), fix)
+        })
+    }
+    #[inline(always)]
+    fn mul(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_mul_epu32(a, b))
+    }
+    #[inline(always)]
+    fn and(self, a: __m256i, mask: u64) -> __m256i {
+        avx2!(_mm256_and_si256(a, _mm256_set1_epi64x(mask as i64)))
+    }
+    #[inline(always)]
+    fn shl<const BITS: i32>(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_slli_epi64::<BITS>(a))
+    }
+    #[inline(always)]
+    fn shr<const BITS: i32>(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_srli_epi64::<BITS>(a))
+    }
+    #[inline(always)]
+    fn join(self, low: __m256i, high: __m256i) -> __m256i {
+        avx2!(_mm256_blend_epi32::<0b1010_1010>(
+            low,
+            _mm256_slli_epi64::<32>(high)
+        ))
+    }
+    #[inline(always)]
+    fn swap(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_shuffle_epi32::<0b01_00_11_10>(a))
+    }
+    #[inline(always)]
+    fn unzip(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        avx2!([_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)])
+    }
+    #[inline(always)]
+    fn halves(self, a: __m256i, b: __m256i) -> [__m256i; 2] {
+        avx2!([
+            _mm256_permute2x128_si256::<0x20>(a, b),
+            _mm256_permute2x128_si256::<0x31>(a, b)
+        ])
+    }
+    #[inline(always)]
+    fn by_lanes(self, words: [__m256i; 4]) -> [[u64; 4]; 8] {
+        let lanes = self.transpose_words(words);
+        let mut rows = [[0; 4]; 8];
+        for k in 0..4 {
+            rows[k] = self.sum_to_array(lanes[k]);
+        }
+        rows
+    }
+    #[inline(always)]
+    fn any_above(self, a: __m256i, limit: u64) -> bool {
+        avx2!({
+            let above = _mm256_cmpgt_epi64(a, _mm256_set1_epi64x(limit as i64));
+            _mm256_movemask_epi8(above) != 0
+        })
+    }
+    #[inline(always)]
+    fn raise(self, a: __m256i) -> __m256i {
+        avx2!(_mm256_permute2x128_si256::<0x08>(a, a))
     }
 }

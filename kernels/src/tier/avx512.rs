@@ -11,6 +11,7 @@
 
 use super::avx2::Avx2;
 use crate::lanes::{Group, Lanes, WideGroup, add_high52, add_low52, by_lanes};
+use crate::word_lanes::WordLanes;
 use core::arch::x86_64::*;
 
 /// Proof that AVX-512 F and VL, AVX2 and BMI2 may be executed, and with `IFMA` that too.
@@ -55,10 +56,15 @@ impl<const IFMA: bool> Lanes for Avx512<IFMA> {
     type Mask = __mmask8;
     type Sum = __m512i;
     type Wide = __m512i;
+    type Dense = Self;
 
     const REGISTERS: usize = 32;
     const HAS_MUL52: bool = IFMA;
 
+    #[inline(always)]
+    fn dense(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         if IFMA {
@@ -251,17 +257,121 @@ impl<const IFMA: bool> Lanes for Avx512<IFMA> {
     }
     #[inline(always)]
     fn wide_transpose(self, words: [__m512i; 4]) -> [[u64; 4]; 8] {
-        let [mut low, mut high] = [[self.0.zero(); 4]; 2];
-        for k in 0..4 {
-            low[k] = avx512!(_mm512_castsi512_si256(words[k]));
-            high[k] = avx512!(_mm512_extracti64x4_epi64::<1>(words[k]));
-        }
-        let (low, high) = (self.0.transpose_words(low), self.0.transpose_words(high));
-        let mut rows = [[0; 4]; 8];
-        for k in 0..4 {
-            rows[k] = self.0.sum_to_array(low[k]);
-            rows[k + 4] = self.0.sum_to_array(high[k]);
-        }
-        rows
+        let [a, b, c, d] = words;
+        avx512!({
+            // Pairs of words of even lanes, and of odd ones.
+            let (low, high) = (_mm512_unpacklo_epi64(a, b), _mm512_unpacklo_epi64(c, d));
+            let (odd_low, odd_high) = (_mm512_unpackhi_epi64(a, b), _mm512_unpackhi_epi64(c, d));
+            let first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+            let last = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+            let mut rows = [[0; 4]; 8];
+            for (lane, lanes) in [
+                (0, _mm512_permutex2var_epi64(low, first, high)),
+                (1, _mm512_permutex2var_epi64(odd_low, first, odd_high)),
+                (4, _mm512_permutex2var_epi64(low, last, high)),
+                (5, _mm512_permutex2var_epi64(odd_low, last, odd_high)),
+            ] {
+                rows[lane] = self.0.sum_to_array(_mm512_castsi512_si256(lanes));
+                rows[lane + 2] = self.0.sum_to_array(_mm512_extracti64x4_epi64::<1>(lanes));
+            }
+            rows
+        })
+    }
+}
+
+impl<const IFMA: bool> WordLanes for Avx512<IFMA> {
+    type Words = __m512i;
+    const COUNT: usize = 8;
+    const FASTER: bool = true;
+
+    #[inline(always)]
+    fn words(self, word: impl Fn(usize) -> u64) -> __m512i {
+        let [a, b, c, d] = [word(0), word(1), word(2), word(3)];
+        self.wide_load(&WideGroup([a, b, c, d, word(4), word(5), word(6), word(7)]))
+    }
+    #[inline(always)]
+    fn load_halves(self, values: &[u32]) -> __m512i {
+        self.split(self.load(values.first_chunk().expect("eight values")))
+    }
+    #[inline(always)]
+    fn load_pairs(self, values: &[u32]) -> __m512i {
+        let sixteen: &[u32; 16] = values.first_chunk().expect("sixteen values");
+        // SAFETY: `self` proves AVX-512 F; reads the 64 bytes of `sixteen`, at any alignment.
+        unsafe { _mm512_loadu_si512(sixteen.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn to_array(self, a: __m512i) -> [u64; 8] {
+        self.wide_to_array(a)
+    }
+    #[inline(always)]
+    fn splat(self, word: u64) -> __m512i {
+        avx512!(_mm512_set1_epi64(word as i64))
+    }
+    #[inline(always)]
+    fn add(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_add_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_sub_epi64(a, b))
+    }
+    #[inline(always)]
+    fn sub_mod(self, a: __m512i, b: __m512i, modulus: u64) -> __m512i {
+        avx512!({
+            let less = _mm512_sub_epi64(a, b);
+            let borrow = _mm512_cmplt_epu64_mask(a, b);
+            _mm512_mask_add_epi64(less, borrow, less, _mm512_set1_epi64(modulus as i64))
+        })
+    }
+    #[inline(always)]
+    fn mul(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mul_epu32(a, b))
+    }
+    #[inline(always)]
+    fn and(self, a: __m512i, mask: u64) -> __m512i {
+        self.wide_and(a, mask)
+    }
+    #[inline(always)]
+    fn shl<const BITS: i32>(self, a: __m512i) -> __m512i {
+        self.wide_shl(a, BITS as u32)
+    }
+    #[inline(always)]
+    fn shr<const BITS: i32>(self, a: __m512i) -> __m512i {
+        self.wide_shr(a, BITS as u32)
+    }
+    #[inline(always)]
+    fn join(self, low: __m512i, high: __m512i) -> __m512i {
+        avx512!(_mm512_mask_shuffle_epi32::<0b10_10_00_00>(
+            low,
+            0b1010_1010_1010_1010,
+            high
+        ))
+    }
+    #[inline(always)]
+    fn swap(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_shuffle_epi32::<0b01_00_11_10>(a))
+    }
+    #[inline(always)]
+    fn unzip(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+        avx512!([_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b)])
+    }
+    #[inline(always)]
+    fn halves(self, a: __m512i, b: __m512i) -> [__m512i; 2] {
+        avx512!([
+            _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b),
+            _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b)
+        ])
+    }
+    #[inline(always)]
+    fn by_lanes(self, words: [__m512i; 4]) -> [[u64; 4]; 8] {
+        self.wide_transpose(words)
+    }
+    #[inline(always)]
+    fn any_above(self, a: __m512i, limit: u64) -> bool {
+        self.wide_any_above(a, limit)
+    }
+    #[inline(always)]
+    fn raise(self, a: __m512i) -> __m512i {
+        avx512!(_mm512_maskz_permutex_epi64::<0b01_00_01_00>(0b1100_1100, a))
     }
 }

@@ -1,6 +1,11 @@
 //! The portable tier: the lane vocabulary over crate `wide`, which picks its instructions at build
 //! time (SSE2 in a plain x86-64 build, AVX2 or NEON where the build allows them).
+//!
+//! With SSE2 alone it is the faster of the two tiers that need nothing of the processor for dots, and the
+//! slower one for integer grids, whose signed products and shifts SSE2 takes apart. It is not what
+//! `Tier::detect` chooses where there is AVX2, and kept whole: one tier for all of a table's kernels.
 
+use super::scalar::Scalar;
 use crate::lanes::{Group, Lanes, WideGroup};
 use bytemuck::cast;
 use wide::{i32x4, u8x16, u16x8, u32x4, u32x8, u64x4};
@@ -61,9 +66,15 @@ impl Lanes for Portable {
     type Mask = u32x8;
     type Sum = u64x4;
     type Wide = WideHalves;
+    /// Without AVX2 words are faster in general registers.
+    type Dense = Scalar;
 
     const REGISTERS: usize = 16;
 
+    #[inline(always)]
+    fn dense(self) -> Scalar {
+        Scalar
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         body()

@@ -1,6 +1,7 @@
 //! The scalar tier: the lane vocabulary as plain array loops. Always available; used under Miri.
 
 use crate::lanes::{Group, Lanes, WideGroup};
+use crate::word_lanes::WordLanes;
 
 /// Plain Rust; needs nothing of the processor.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +15,14 @@ impl Lanes for Scalar {
     type Mask = Eight;
     type Sum = [u64; 4];
     type Wide = [u64; 8];
+    type Dense = Self;
 
     const REGISTERS: usize = 16;
 
+    #[inline(always)]
+    fn dense(self) -> Self {
+        self
+    }
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
         body()
@@ -178,5 +184,91 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn wide_transpose(self, words: [[u64; 8]; 4]) -> [[u64; 4]; 8] {
         std::array::from_fn(|lane| words.map(|word| word[lane]))
+    }
+}
+
+impl WordLanes for Scalar {
+    type Words = [u64; 4];
+    const COUNT: usize = 4;
+    const FASTER: bool = false;
+
+    #[inline(always)]
+    fn words(self, word: impl Fn(usize) -> u64) -> [u64; 4] {
+        [word(0), word(1), word(2), word(3)]
+    }
+    #[inline(always)]
+    fn load_halves(self, values: &[u32]) -> [u64; 4] {
+        std::array::from_fn(|k| u64::from(values[k]))
+    }
+    #[inline(always)]
+    fn load_pairs(self, values: &[u32]) -> [u64; 4] {
+        std::array::from_fn(|k| u64::from(values[2 * k]) | u64::from(values[2 * k + 1]) << 32)
+    }
+    #[inline(always)]
+    fn to_array(self, a: [u64; 4]) -> [u64; 8] {
+        std::array::from_fn(|k| a.get(k).copied().unwrap_or(0))
+    }
+    #[inline(always)]
+    fn splat(self, word: u64) -> [u64; 4] {
+        [word; 4]
+    }
+    #[inline(always)]
+    fn add(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| a[k].wrapping_add(b[k]))
+    }
+    #[inline(always)]
+    fn sub(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| a[k].wrapping_sub(b[k]))
+    }
+    #[inline(always)]
+    fn sub_mod(self, a: [u64; 4], b: [u64; 4], modulus: u64) -> [u64; 4] {
+        std::array::from_fn(|k| {
+            let (less, borrow) = a[k].overflowing_sub(b[k]);
+            less.wrapping_add(if borrow { modulus } else { 0 })
+        })
+    }
+    #[inline(always)]
+    fn mul(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| u64::from(a[k] as u32) * u64::from(b[k] as u32))
+    }
+    #[inline(always)]
+    fn and(self, a: [u64; 4], mask: u64) -> [u64; 4] {
+        a.map(|word| word & mask)
+    }
+    #[inline(always)]
+    fn shl<const BITS: i32>(self, a: [u64; 4]) -> [u64; 4] {
+        a.map(|word| word << BITS)
+    }
+    #[inline(always)]
+    fn shr<const BITS: i32>(self, a: [u64; 4]) -> [u64; 4] {
+        a.map(|word| word >> BITS)
+    }
+    #[inline(always)]
+    fn join(self, low: [u64; 4], high: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| low[k] & 0xffff_ffff | high[k] << 32)
+    }
+    #[inline(always)]
+    fn swap(self, a: [u64; 4]) -> [u64; 4] {
+        [a[1], a[0], a[3], a[2]]
+    }
+    #[inline(always)]
+    fn unzip(self, a: [u64; 4], b: [u64; 4]) -> [[u64; 4]; 2] {
+        [[a[0], b[0], a[2], b[2]], [a[1], b[1], a[3], b[3]]]
+    }
+    #[inline(always)]
+    fn halves(self, a: [u64; 4], b: [u64; 4]) -> [[u64; 4]; 2] {
+        [[a[0], a[1], b[0], b[1]], [a[2], a[3], b[2], b[3]]]
+    }
+    #[inline(always)]
+    fn by_lanes(self, words: [[u64; 4]; 4]) -> [[u64; 4]; 8] {
+        std::array::from_fn(|lane| words.map(|word| word.get(lane).copied().unwrap_or(0)))
+    }
+    #[inline(always)]
+    fn any_above(self, a: [u64; 4], limit: u64) -> bool {
+        a.iter().any(|word| *word > limit)
+    }
+    #[inline(always)]
+    fn raise(self, a: [u64; 4]) -> [u64; 4] {
+        [0, 0, a[0], a[1]]
     }
 }

@@ -2,8 +2,8 @@
 //! across whatever it does when it has reached them.
 
 use crate::cases::{
-    COMBINES, Integer, SIGNS, SUB_WORDS, Tables, elements, for_both_fields, full, largest, rng,
-    tiers, words as random_words,
+    COMBINES, Integer, SIGNS, SUB_WORDS, Tables, elements, for_both_fields, full, largest,
+    montgomery_unit, rng, tiers, words as random_words,
 };
 use ark_ff::PrimeField;
 use tracelane_kernels::field::MAX_PRODUCTS;
@@ -64,19 +64,12 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
         Kernel::evaluate_low => {
             evaluate(tables, weight, |k| k % 2 == 1, Kernels::evaluate_low);
         }
-        Kernel::evaluate_high => {
-            evaluate(tables, weight, |k| k >= PAIRS, Kernels::evaluate_high);
-        }
         Kernel::bind_evaluate_low => {
             let slopes = |k| k / 2 % 2 == 1;
             bind_evaluate(tables, weight, slopes, Kernels::bind_evaluate_low);
         }
-        Kernel::bind_evaluate_high => {
-            let slopes = |k| k / PAIRS % 2 == 1;
-            bind_evaluate(tables, weight, slopes, Kernels::bind_evaluate_high);
-        }
         // Nothing adds up: the matrix has their largest values.
-        Kernel::bind_low | Kernel::bind_high => {}
+        Kernel::bind_low => {}
         Kernel::gather_u32 | Kernel::gather_u8 => {}
         Kernel::combine => COMBINES.into_iter().for_each(|op| {
             words(
@@ -201,12 +194,26 @@ fn bits<F: WeightField, const N: usize>(
     }
 }
 
-/// The largest prefix fills two banks.
+/// The largest prefix fills two banks. And sums that are a multiple of p and little more, where a
+/// quotient is most easily one too small.
 fn prefixes<F: WeightField>(tables: &Tables<F>, weight: F) {
-    let planes = WeightPlanes::from_weights(&[weight; 128]);
-    let column = vec![u32::MAX; 9 * 128];
-    let expected = weight * F::from(u32::MAX) * F::from(128u64);
-    tables.agree(&vec![expected; 9], weight, |kernels| {
+    prefix(tables, weight, u32::MAX, 128);
+    let unit = F::from_base_prime_field(montgomery_unit::<F>());
+    for value in [3, u32::MAX] {
+        for offset in [1u64, 2] {
+            let weight = F::from(offset) / F::from(value) * unit;
+            for rows in [1, 2, 4, 8, 16] {
+                prefix(tables, weight, value, rows);
+            }
+        }
+    }
+}
+
+fn prefix<F: WeightField>(tables: &Tables<F>, weight: F, value: u32, rows: usize) {
+    let planes = WeightPlanes::from_weights(&vec![weight; rows]);
+    let column = vec![value; 9 * rows];
+    let expected = weight * F::from(value) * F::from(rows as u64);
+    tables.agree(&vec![expected; 9], (weight, value, rows), |kernels| {
         let mut out = vec![F::ZERO; 9];
         kernels.prefix_dot(planes.view(), &column, &mut out);
         out

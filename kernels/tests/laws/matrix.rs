@@ -76,14 +76,9 @@ fn law<F: WeightField>(kernel: Kernel, tables: &Tables<F>, case: Case) {
         Kernel::grid_add => m.integer_grids(Matrix::added_grid),
         Kernel::field_grid_accumulate | Kernel::flush_reduce => m.field_grids(),
         Kernel::bind_low => m.bind(Kernels::bind_low, reference::bind_low),
-        Kernel::bind_high => m.bind(Kernels::bind_high, reference::bind_high),
         Kernel::evaluate_low => m.evaluate(Kernels::evaluate_low, reference::evaluate_low),
-        Kernel::evaluate_high => m.evaluate(Kernels::evaluate_high, reference::evaluate_high),
         Kernel::bind_evaluate_low => {
             m.bind_evaluate(Kernels::bind_evaluate_low, reference::bind_evaluate_low);
-        }
-        Kernel::bind_evaluate_high => {
-            m.bind_evaluate(Kernels::bind_evaluate_high, reference::bind_evaluate_high);
         }
         Kernel::round_accumulate => m.rounds(),
         Kernel::combine => m.combine(),

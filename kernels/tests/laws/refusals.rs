@@ -158,7 +158,6 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
             "more outputs": k.flush_reduce(&mut [F::Accumulator::default(); 1], &mut [e; 2]);
         },
         Kernel::bind_low => calls! { "half a pair": k.bind_low(&mut [e; 3], e); },
-        Kernel::bind_high => calls! { "half a pair": k.bind_high(&mut [e; 3], e); },
         Kernel::evaluate_low => calls! {
             "half a pair": k.evaluate_low(&[e; 3], &[e; 3], ones());
             "tables of two lengths": k.evaluate_low(&[e; 4], &[e; 2], ones());
@@ -166,11 +165,7 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
                 inner: &[full(); 2],
                 outer: &[full(); 1],
             });
-        },
-        Kernel::evaluate_high => calls! {
-            "half a pair": k.evaluate_high(&[e; 3], &[e; 3], ones());
-            "tables of two lengths": k.evaluate_high(&[e; 4], &[e; 2], ones());
-            "more weights": k.evaluate_high(&[e; 4], &[e; 4], EqFactors {
+            "more weights": k.evaluate_low(&[e; 4], &[e; 4], EqFactors {
                 inner: &[full(); 2],
                 outer: &[full(); 2],
             });
@@ -178,10 +173,6 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
         Kernel::bind_evaluate_low => calls! {
             "half a pair": k.bind_evaluate_low(&mut [e; 6], &mut [e; 6], e, ones());
             "tables of two lengths": k.bind_evaluate_low(&mut [e; 8], &mut [e; 4], e, ones());
-        },
-        Kernel::bind_evaluate_high => calls! {
-            "half a pair": k.bind_evaluate_high(&mut [e; 6], &mut [e; 6], e, ones());
-            "tables of two lengths": k.bind_evaluate_high(&mut [e; 8], &mut [e; 4], e, ones());
         },
         Kernel::round_accumulate => calls! {
             "half a pair": k.round_accumulate(
