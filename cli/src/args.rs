@@ -105,7 +105,7 @@ pub struct ReplayOptions {
 /// How to compute in the field.
 #[derive(Args, Debug)]
 pub struct KernelOptions {
-    /// Instructions for the field kernels: scalar, portable, avx2 or avx512; the fastest unless given.
+    /// Instructions for the field kernels: scalar, portable, avx2, avx512 or ifma; the fastest unless given.
     /// Results never depend on it.
     #[arg(long, value_name = "TIER", default_value_t = Tier::detect(), value_parser = tier)]
     pub tier: Tier,

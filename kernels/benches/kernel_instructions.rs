@@ -43,6 +43,7 @@ macro_rules! benches {
 benches!(over_bn254, bn254:
     dot_u32 = "dot_u32",
     dot2_u32 = "dot2_u32",
+    dot4_u32 = "dot4_u32",
     dot_u16 = "dot_u16",
     dot_u8 = "dot_u8",
     dot_bits = "dot_bits",
@@ -85,6 +86,7 @@ benches!(over_bn254, bn254:
 benches!(over_goldilocks2, goldilocks2:
     dot_u32 = "dot_u32",
     dot2_u32 = "dot2_u32",
+    dot4_u32 = "dot4_u32",
     dot_u16 = "dot_u16",
     dot_u8 = "dot_u8",
     dot_bits = "dot_bits",

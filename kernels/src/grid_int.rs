@@ -18,14 +18,18 @@
 //! Sketch, two columns, per leaf and eight blocks: 8 multiplies and 22 simple operations for the
 //! pieces, then per limb one load, one shuffle, six multiplies and six additions (BN254).
 
+use std::marker::PhantomData;
+
 use crate::field::{MAX_SUMS, WeightField, at_most, limbs_per_coord};
 use crate::grid::{MAX_WINDOW, grid_points};
+use crate::grid_double::{self, DOUBLE_GROUPS, DOUBLE_LIMBS, DOUBLE_SUMS, has_doubles};
 use crate::grid_range::{
     LONG_PIECES, SHORT_PIECES, TILE_GROUPS, ValueRange, flush_groups, grid_fits, piece_count,
 };
 use crate::lanes::{GROUP_ROWS, Group, Lanes, WideGroup, for_limbs};
 use crate::planes::PlanesView;
 use crate::prefix::load_blocks;
+use crate::tier::Tier;
 
 /// A column of a product.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,10 @@ pub struct WindowGrid<F> {
     sums: Vec<[u64; 4]>,
     group_count: usize,
     totals: Vec<F>,
+    /// Whether open sums are those of double limbs, which a tier that has them asks for.
+    doubles: bool,
+    /// Weights added since the last flush, for double limbs.
+    weight_sums: [[u64; 4]; DOUBLE_LIMBS],
 }
 
 impl<F: WeightField> WindowGrid<F> {
@@ -100,6 +108,8 @@ impl<F: WeightField> WindowGrid<F> {
             sums: vec![[0; 4]; point_count * sum_count::<F>(pieces, weighted)],
             group_count: 0,
             totals: vec![F::ZERO; point_count],
+            doubles: false,
+            weight_sums: [[0; 4]; DOUBLE_LIMBS],
         }
     }
 
@@ -113,10 +123,19 @@ impl<F: WeightField> WindowGrid<F> {
         self.totals.len()
     }
 
-    /// Blocks of largest values whose sums still fit: one more, and they are reduced first.
+    /// Blocks of largest values whose sums still fit on this tier: one more, and they are reduced first.
     #[doc(hidden)]
-    pub fn flush_blocks(&self) -> usize {
-        self.group_limit * GROUP_ROWS
+    pub fn flush_blocks(&self, tier: Tier) -> usize {
+        let groups = match tier {
+            Tier::Ifma if self.takes_doubles() => DOUBLE_GROUPS,
+            _ => self.group_limit,
+        };
+        groups * GROUP_ROWS
+    }
+
+    /// Whether the products have the form that double limbs are for.
+    const fn takes_doubles(&self) -> bool {
+        has_doubles::<F>() && self.weighted && self.pieces == SHORT_PIECES
     }
 
     /// Adds `scale * sum` of every grid point to `out` and starts again from zero.
@@ -136,6 +155,9 @@ impl<F: WeightField> WindowGrid<F> {
         if !self.weighted {
             return self.flush_pieces();
         }
+        if self.doubles {
+            return self.flush_doubles();
+        }
         let stride = limbs_per_coord::<F>() + self.pieces - 1;
         let points = self.sums.chunks_exact_mut(stride * F::COORDS);
         for (sums, total) in points.zip(&mut self.totals) {
@@ -144,6 +166,16 @@ impl<F: WeightField> WindowGrid<F> {
                 *sum = take_lanes(lanes);
             }
             *total += F::reduce_sums(&wide, stride);
+        }
+        self.group_count = 0;
+    }
+
+    fn flush_doubles(&mut self) {
+        let weights = self.weight_sums.each_mut().map(grid_double::take_lanes);
+        let points = self.sums.chunks_exact_mut(DOUBLE_SUMS);
+        for (sums, total) in points.zip(&mut self.totals) {
+            let sums = grid_double::take_sums(sums, &weights);
+            *total += F::reduce_sums(&sums, grid_double::TAKEN_SUMS);
         }
         self.group_count = 0;
     }
@@ -184,14 +216,72 @@ pub(crate) fn grid_accumulate<L: Lanes, F: WeightField, const CAP: usize>(
     const { assert!(sum_count::<F>(LONG_PIECES, true) <= MAX_SUMS) };
     assert!(grid.weighted, "a grid of weighted products");
     check_columns(grid, planes.weight_rows(), columns);
+    let doubles = const { L::HAS_MUL52 && has_doubles::<F>() } && grid.takes_doubles();
+    if doubles != grid.doubles {
+        grid.flush();
+        grid.doubles = doubles;
+    }
+    if const { L::HAS_MUL52 && has_doubles::<F>() } && doubles {
+        return accumulate_doubles::<L, F, CAP>(isa, grid, planes.groups(), columns);
+    }
     let tile_groups = const { at_most(TILE_GROUPS, CAP) };
     for (tile, planes) in planes.groups().chunks(tile_groups * F::LIMBS).enumerate() {
-        load_tile::<L, F, CAP>(isa, grid, tile, planes.len() / F::LIMBS, columns);
+        load_tile::<L, F, CAP>(
+            isa,
+            grid,
+            tile * tile_groups,
+            planes.len() / F::LIMBS,
+            columns,
+        );
         match grid.pieces {
-            SHORT_PIECES => walk::<L, F, SHORT_PIECES, true>(isa, grid, planes),
-            _ => walk::<L, F, LONG_PIECES, true>(isa, grid, planes),
+            SHORT_PIECES => walk(
+                isa,
+                grid,
+                &PieceLeaf::<F, SHORT_PIECES, true>(planes, PhantomData),
+            ),
+            _ => walk(
+                isa,
+                grid,
+                &PieceLeaf::<F, LONG_PIECES, true>(planes, PhantomData),
+            ),
         }
     }
+}
+
+/// [`grid_accumulate`] on double limbs: whole tiles, then groups one by one, so that every walk is
+/// compiled for its number of groups.
+#[inline(always)]
+fn accumulate_doubles<L: Lanes, F: WeightField, const CAP: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    planes: &[Group],
+    columns: &[GridColumn<'_>],
+) {
+    let mut first = 0;
+    while first * F::LIMBS < planes.len() {
+        let planes = &planes[first * F::LIMBS..];
+        if CAP >= TILE_GROUPS && planes.len() >= TILE_GROUPS * F::LIMBS {
+            tile_of_doubles::<L, F, CAP, TILE_GROUPS>(isa, grid, first, planes, columns);
+            first += TILE_GROUPS;
+        } else {
+            tile_of_doubles::<L, F, CAP, 1>(isa, grid, first, planes, columns);
+            first += 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn tile_of_doubles<L: Lanes, F: WeightField, const CAP: usize, const GROUPS: usize>(
+    isa: L,
+    grid: &mut WindowGrid<F>,
+    first_group: usize,
+    planes: &[Group],
+    columns: &[GridColumn<'_>],
+) {
+    load_tile::<L, F, CAP>(isa, grid, first_group, GROUPS, columns);
+    let doubles: [_; GROUPS] = grid_double::join(isa, planes);
+    grid_double::add_weights(isa, &doubles, &mut grid.weight_sums);
+    walk(isa, grid, &DoubleLeaf::<L, GROUPS>(&doubles));
 }
 
 /// Adds the blocks of one run of rows, all of weight 1.
@@ -209,12 +299,21 @@ pub(crate) fn grid_add<L: Lanes, F: WeightField, const CAP: usize>(
     let tile_groups = const { at_most(TILE_GROUPS, CAP) };
     for tile in 0..groups.div_ceil(tile_groups) {
         let group_count = tile_groups.min(groups - tile * tile_groups);
-        load_tile::<L, F, CAP>(isa, grid, tile, group_count, columns);
+        load_tile::<L, F, CAP>(isa, grid, tile * tile_groups, group_count, columns);
         // Stands for as many groups of weights.
         let none = [Group::default(); TILE_GROUPS];
+        let none = &none[..group_count];
         match grid.pieces {
-            SHORT_PIECES => walk::<L, F, SHORT_PIECES, false>(isa, grid, &none[..group_count]),
-            _ => walk::<L, F, LONG_PIECES, false>(isa, grid, &none[..group_count]),
+            SHORT_PIECES => walk(
+                isa,
+                grid,
+                &PieceLeaf::<F, SHORT_PIECES, false>(none, PhantomData),
+            ),
+            _ => walk(
+                isa,
+                grid,
+                &PieceLeaf::<F, LONG_PIECES, false>(none, PhantomData),
+            ),
         }
     }
 }
@@ -239,16 +338,19 @@ fn check_columns<F: WeightField>(
 fn load_tile<L: Lanes, F: WeightField, const CAP: usize>(
     isa: L,
     grid: &mut WindowGrid<F>,
-    tile: usize,
+    first_group: usize,
     group_count: usize,
     columns: &[GridColumn<'_>],
 ) {
-    if grid.group_count + group_count > grid.group_limit.min(CAP) {
+    let limit = match grid.doubles {
+        true => DOUBLE_GROUPS,
+        false => grid.group_limit,
+    };
+    if grid.group_count + group_count > limit.min(CAP) {
         grid.flush();
     }
     grid.group_count += group_count;
-    let tile_groups = const { at_most(TILE_GROUPS, CAP) };
-    let (block_rows, first_block) = (grid.block_rows(), tile * tile_groups * GROUP_ROWS);
+    let (block_rows, first_block) = (grid.block_rows(), first_group * GROUP_ROWS);
     let arena_len = grid.arena.len() / grid.column_count;
     for (column, arena) in columns.iter().zip(grid.arena.chunks_exact_mut(arena_len)) {
         match column {
@@ -327,27 +429,104 @@ impl Path {
     }
 }
 
-/// Visits every grid point of the tile in the arena. `planes` are the weights of its groups, or, without
-/// weights, one entry a group.
+/// What is added up at a grid point: one form of limbs and pieces, over the groups of a tile.
+trait Leaf<L: Lanes> {
+    /// Sums of a grid point.
+    const SUMS: usize;
+    /// Groups of the tile.
+    fn group_count(&self) -> usize;
+    /// Adds the products of the columns' vectors from `start` on, one table of `arena_len` a column.
+    fn add(
+        &self,
+        isa: L,
+        arena: &[WideGroup],
+        arena_len: usize,
+        start: usize,
+        sums: &mut [[u64; 4]],
+    );
+}
+
+/// Limbs and pieces of one width: planes of weights, or, without weights, one entry a group.
+struct PieceLeaf<'a, F, const PIECES: usize, const WEIGHTED: bool>(&'a [Group], PhantomData<F>);
+
+impl<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool> Leaf<L>
+    for PieceLeaf<'_, F, PIECES, WEIGHTED>
+{
+    const SUMS: usize = sum_count::<F>(PIECES, WEIGHTED);
+
+    #[inline(always)]
+    fn group_count(&self) -> usize {
+        self.0.len() / plane_count::<F>(WEIGHTED)
+    }
+
+    #[inline(always)]
+    fn add(
+        &self,
+        isa: L,
+        arena: &[WideGroup],
+        arena_len: usize,
+        start: usize,
+        sums: &mut [[u64; 4]],
+    ) {
+        let group_count = Leaf::<L>::group_count(self);
+        if PIECES == SHORT_PIECES {
+            let tables = two_tables(arena, arena_len, start, group_count);
+            short_leaf::<L, F, WEIGHTED>(isa, tables, self.0, sums);
+        } else {
+            long_leaf::<L, F, WEIGHTED>(isa, arena, arena_len, start, self.0, sums);
+        }
+    }
+}
+
+/// Double limbs of weights, for so many groups.
+struct DoubleLeaf<'a, L: Lanes, const GROUPS: usize>(&'a [[L::Wide; DOUBLE_LIMBS]; GROUPS]);
+
+impl<L: Lanes, const GROUPS: usize> Leaf<L> for DoubleLeaf<'_, L, GROUPS> {
+    const SUMS: usize = DOUBLE_SUMS;
+
+    #[inline(always)]
+    fn group_count(&self) -> usize {
+        GROUPS
+    }
+
+    #[inline(always)]
+    fn add(
+        &self,
+        isa: L,
+        arena: &[WideGroup],
+        arena_len: usize,
+        start: usize,
+        sums: &mut [[u64; 4]],
+    ) {
+        let tables = two_tables(arena, arena_len, start, GROUPS);
+        grid_double::leaf(isa, tables, self.0, sums);
+    }
+}
+
 #[inline(always)]
-fn walk<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
-    isa: L,
-    grid: &mut WindowGrid<F>,
-    planes: &[Group],
-) {
+fn two_tables(
+    arena: &[WideGroup],
+    arena_len: usize,
+    start: usize,
+    count: usize,
+) -> [&[WideGroup]; 2] {
+    let (a, b) = arena.split_at(arena_len);
+    [&a[start..start + count], &b[start..start + count]]
+}
+
+/// Visits every grid point of the tile in the arena.
+#[inline(always)]
+fn walk<L: Lanes, F: WeightField, T: Leaf<L>>(isa: L, grid: &mut WindowGrid<F>, leaf: &T) {
     let (window, degree) = (grid.window, grid.degree);
-    let group_count = planes.len() / plane_count::<F>(WEIGHTED);
+    let group_count = leaf.group_count();
     let arena_len = grid.arena.len() / grid.column_count;
     let mut path = Path {
         digits: [0; MAX_WINDOW],
         starts: [0; MAX_WINDOW + 1],
     };
     let mut changed = window;
-    for (point, sums) in grid
-        .sums
-        .chunks_exact_mut(sum_count::<F>(PIECES, WEIGHTED))
-        .enumerate()
-    {
+    let points = grid.sums.chunks_exact_mut(T::SUMS);
+    for (point, sums) in points.take(grid.totals.len()).enumerate() {
         if point > 0 {
             changed = path.advance(degree);
         }
@@ -369,17 +548,7 @@ fn walk<L: Lanes, F: WeightField, const PIECES: usize, const WEIGHTED: bool>(
                 }
             };
         }
-        let start = path.starts[0];
-        if PIECES == SHORT_PIECES {
-            let (a, b) = grid.arena.split_at(arena_len);
-            let tables = [
-                &a[start..start + group_count],
-                &b[start..start + group_count],
-            ];
-            short_leaf::<L, F, WEIGHTED>(isa, tables, planes, sums);
-        } else {
-            long_leaf::<L, F, WEIGHTED>(isa, &grid.arena, arena_len, start, planes, sums);
-        }
+        leaf.add(isa, &grid.arena, arena_len, path.starts[0], sums);
     }
 }
 

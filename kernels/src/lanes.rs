@@ -55,6 +55,9 @@ pub trait Lanes: Copy {
 
     /// Vectors of four sums that fit the register file at once.
     const REGISTERS: usize;
+    /// Whether `mul_add_low52` and `mul_add_high52` are instructions: elsewhere they go lane by lane,
+    /// and what they are for is done with limbs of half the width.
+    const HAS_MUL52: bool = false;
 
     /// Runs `body` compiled with this tier's instructions.
     fn run<R>(self, body: impl FnOnce() -> R) -> R;
@@ -128,6 +131,28 @@ pub trait Lanes: Copy {
     fn wide_mul(self, a: Self::Pair, b: Self::Pair) -> Self::Wide;
     /// Eight signed products.
     fn wide_mul_signed(self, a: Self::Pair, b: Self::Pair) -> Self::Wide;
+    /// `acc` plus the low 52 bits of `a * b`, whose own low 52 bits are multiplied; wraps at 2^64.
+    #[inline(always)]
+    fn mul_add_low52(self, acc: Self::Wide, a: Self::Wide, b: Self::Wide) -> Self::Wide {
+        by_lanes(self, [acc, a, b], add_low52)
+    }
+    /// `acc` plus the high 52 bits of the 104 of `a * b`, likewise.
+    #[inline(always)]
+    fn mul_add_high52(self, acc: Self::Wide, a: Self::Wide, b: Self::Wide) -> Self::Wide {
+        by_lanes(self, [acc, a, b], add_high52)
+    }
+    /// `acc - x` where the lane of `sign`, read as signed, is negative, else `acc`; wrapping.
+    #[inline(always)]
+    fn sub_where_negative(self, acc: Self::Wide, sign: Self::Wide, x: Self::Wide) -> Self::Wide {
+        by_lanes(self, [acc, sign, x], sub_where_negative)
+    }
+    /// Eight lanes added to four.
+    #[inline(always)]
+    fn wide_sum(self, a: Self::Wide) -> Self::Sum {
+        let [a, b, c, d, e, f, g, h] = self.wide_to_array(a);
+        let add = u64::wrapping_add;
+        self.sum_from_array(&[add(a, e), add(b, f), add(c, g), add(d, h)])
+    }
     /// Loads eight lanes stored by `wide_store` of the same tier.
     fn wide_load(self, group: &WideGroup) -> Self::Wide;
     /// Stores eight lanes in the tier's order.
@@ -138,4 +163,46 @@ pub trait Lanes: Copy {
     fn wide_any_above(self, a: Self::Wide, limit: u64) -> bool;
     /// Lane by lane, in row order, the four words.
     fn wide_transpose(self, words: [Self::Wide; 4]) -> [[u64; 4]; 8];
+}
+
+/// `op` of three vectors, lane by lane: what a tier without the instruction does.
+#[inline(always)]
+pub(crate) fn by_lanes<L: Lanes>(
+    isa: L,
+    vectors: [L::Wide; 3],
+    op: fn(u64, u64, u64) -> u64,
+) -> L::Wide {
+    let mut groups = [WideGroup::default(); 3];
+    for (group, vector) in groups.iter_mut().zip(vectors) {
+        isa.wide_store(vector, group);
+    }
+    let [mut out, a, b] = groups;
+    for ((out, a), b) in out.0.iter_mut().zip(a.0).zip(b.0) {
+        *out = op(*out, a, b);
+    }
+    isa.wide_load(&out)
+}
+
+const MASK_52: u64 = (1 << 52) - 1;
+
+fn product52(a: u64, b: u64) -> u128 {
+    u128::from(a & MASK_52) * u128::from(b & MASK_52)
+}
+
+/// One lane of [`Lanes::mul_add_low52`].
+pub(crate) fn add_low52(acc: u64, a: u64, b: u64) -> u64 {
+    acc.wrapping_add(product52(a, b) as u64 & MASK_52)
+}
+
+/// One lane of [`Lanes::mul_add_high52`].
+pub(crate) fn add_high52(acc: u64, a: u64, b: u64) -> u64 {
+    acc.wrapping_add((product52(a, b) >> 52) as u64)
+}
+
+fn sub_where_negative(acc: u64, sign: u64, x: u64) -> u64 {
+    if (sign as i64) < 0 {
+        acc.wrapping_sub(x)
+    } else {
+        acc
+    }
 }

@@ -29,9 +29,11 @@
 mod axpy;
 mod columns;
 mod dot;
+mod dot_double;
 pub mod field;
 mod fold;
 mod grid;
+mod grid_double;
 mod grid_int;
 mod grid_range;
 mod lanes;

@@ -51,6 +51,11 @@ dots! {
     dot_u8 dot2_u8 u8;
 }
 
+/// `dot` of each of four columns.
+pub fn dot4_u32<F: Field>(weights: &[F], columns: [&[u32]; 4]) -> [F; 4] {
+    columns.map(|column| dot(weights, column))
+}
+
 /// The sum of the weights whose bit is set.
 pub fn dot_bits<F: Field>(weights: &[F], bits: &[u8], row_count: usize) -> F {
     let set = |row: &usize| bits[row / 8] >> (row % 8) & 1 == 1;

@@ -6,6 +6,7 @@
 use crate::axpy::{self, AxpySums};
 use crate::columns::{self, Combine, Signs, SubWord};
 use crate::dot::{self, bit_tile_groups, tile_groups};
+use crate::dot_double;
 use crate::field::WeightField;
 use crate::fold::{self, EqFactors, High, Low};
 use crate::grid;
@@ -88,6 +89,11 @@ kernels! {
     /// columns need more registers than there are. PERF.md row K-2.
     dot2_u32(planes: PlanesView<'_, F>, columns: [&[u32]; 2]) -> [F; 2] =
         run |isa| dot::dot(isa, planes, columns, tile_groups::<F, u32>(CAP));
+    /// Four columns of one length at once: with IFMA half the limbs, elsewhere as twice `dot2_u32`.
+    ///
+    /// Values in `[0, 2^32)`, exact for up to `2^31` rows; sketch in `dot_double`. PERF.md row K-2.
+    dot4_u32(planes: PlanesView<'_, F>, columns: [&[u32]; 4]) -> [F; 4] =
+        run |isa| dot_double::dot4(isa, planes, columns, CAP);
     /// `sum of weight[row] * column[row]`, values in `[0, 2^16)`; exact for up to `2^31` rows.
     ///
     /// Sketch as `dot_u32`, with one zero-extending load; lane sums are split every `2^12` rows.
@@ -234,9 +240,11 @@ impl<F: WeightField> Kernels<F> {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2, CAP>(tier),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Tier::Avx512 => Self::build::<crate::tier::avx512::Avx512, CAP>(tier),
+            Tier::Avx512 => Self::build::<crate::tier::avx512::Avx512<false>, CAP>(tier),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Ifma => Self::build::<crate::tier::avx512::Avx512<true>, CAP>(tier),
             #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-            Tier::Avx2 | Tier::Avx512 => unreachable!("is_available said no"),
+            Tier::Avx2 | Tier::Avx512 | Tier::Ifma => unreachable!("is_available said no"),
         })
     }
 

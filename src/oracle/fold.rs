@@ -58,8 +58,8 @@ impl<F: WeightField> PrefixFold<F> {
         });
     }
 
-    /// `fold` of a chunk's columns `ids`, in pairs, which share the loads of the weights; one of `outs`
-    /// each.
+    /// `fold` of a chunk's columns `ids`, by fours and pairs, which share the loads of the weights; one of
+    /// `outs` each.
     ///
     /// # Panics
     /// As [`fold`](PrefixFold::fold), or if there are fewer outputs than columns.
@@ -71,18 +71,23 @@ impl<F: WeightField> PrefixFold<F> {
     ) {
         let mut outs = outs.into_iter();
         let mut out = || outs.next().expect("one output a column");
-        let (pairs, last) = ids.as_chunks::<2>();
+        let (fours, rest) = ids.as_chunks::<4>();
+        let (pairs, last) = rest.as_chunks::<2>();
+        let (kernels, first_row) = (&self.kernels, view.first_row());
+        for ids in fours {
+            let (columns, outs) = (ids.map(|id| view.column(id)), [(); 4].map(|()| out()));
+            self.fold_each(first_row, columns, outs, |planes, columns| {
+                kernels.dot4_u32(planes, columns)
+            });
+        }
         for ids in pairs {
-            let columns = ids.map(|id| view.column(id));
-            self.fold_each(
-                view.first_row(),
-                columns,
-                [out(), out()],
-                |planes, columns| self.kernels.dot2_u32(planes, columns),
-            );
+            let (columns, outs) = (ids.map(|id| view.column(id)), [out(), out()]);
+            self.fold_each(first_row, columns, outs, |planes, columns| {
+                kernels.dot2_u32(planes, columns)
+            });
         }
         for id in last {
-            self.fold(view.first_row(), view.column(*id), out());
+            self.fold(first_row, view.column(*id), out());
         }
     }
 

@@ -82,7 +82,7 @@ fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Ve
             .map(|_| column(rows, rng, |x| x))
             .collect()
     };
-    let [words, word_pairs, added] = [columns(), columns(), columns()];
+    let [words, word_pairs, word_fours, added] = [(); 4].map(|()| columns());
     let halves: Vec<Vec<u16>> = (0..size.column_count)
         .map(|_| column(rows, rng, |x| x as u16))
         .collect();
@@ -101,7 +101,7 @@ fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Ve
     let weight: F = elements(1, rng)[0];
     let (mut flushed, mut flushed_out) = (AxpySums::<F>::new(rows), vec![F::ZERO; rows]);
     let [p1, p2, p3, p4, p5] = [(); 5].map(|()| planes());
-    let [p6, p7, p8] = [(); 3].map(|()| planes());
+    let [p6, p7, p8, p9] = [(); 4].map(|()| planes());
     vec![
         case("dot_u32", cells, move || {
             for column in &words {
@@ -111,6 +111,12 @@ fn dots<F: WeightField>(kernels: Kernels<F>, size: Size, rng: &mut StdRng) -> Ve
         case("dot2_u32", cells, move || {
             for pair in word_pairs.chunks_exact(2) {
                 black_box(kernels.dot2_u32(p2.view(), black_box([&pair[0], &pair[1]])));
+            }
+        }),
+        case("dot4_u32", cells, move || {
+            for four in word_fours.chunks_exact(4) {
+                let four = [&four[0][..], &four[1], &four[2], &four[3]];
+                black_box(kernels.dot4_u32(p9.view(), black_box(four)));
             }
         }),
         case("dot_u16", cells, move || {

@@ -1,28 +1,29 @@
 //! The AVX-512 tier: the lane vocabulary with one vector of eight 64-bit lanes where AVX2 has two.
 //!
 //! A value of [`Avx512`] is the proof that the processor has AVX-512 F and VL and all that the AVX2
-//! tier needs: only [`Avx512::detect`] makes one. Eight 32-bit lanes stay in 256-bit vectors, and
-//! what concerns only them is the AVX2 tier's. The planes are those of every tier; IFMA would want
-//! limbs of 52 bits.
+//! tier needs, and IFMA where it is the tier of that: only [`Avx512::detect`] makes one. Eight 32-bit
+//! lanes stay in 256-bit vectors, and what concerns only them is the AVX2 tier's. The planes are those
+//! of every tier: limbs for IFMA are joined from them.
 #![expect(
     unsafe_code,
     reason = "calls instructions whose presence a value of Avx512 proves"
 )]
 
 use super::avx2::Avx2;
-use crate::lanes::{Group, Lanes, WideGroup};
+use crate::lanes::{Group, Lanes, WideGroup, add_high52, add_low52, by_lanes};
 use core::arch::x86_64::*;
 
-/// Proof that AVX-512 F and VL, AVX2 and BMI2 may be executed.
+/// Proof that AVX-512 F and VL, AVX2 and BMI2 may be executed, and with `IFMA` that too.
 #[derive(Clone, Copy, Debug)]
-pub struct Avx512(Avx2);
+pub struct Avx512<const IFMA: bool>(Avx2);
 
-impl Avx512 {
+impl<const IFMA: bool> Avx512<IFMA> {
     /// The proof, where the processor has the features.
     #[inline]
     pub fn detect() -> Option<Self> {
         let narrow = Avx2::detect()?;
-        let found = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        let found = wide && (!IFMA || is_x86_feature_detected!("avx512ifma"));
         found.then_some(Self(narrow))
     }
 }
@@ -30,6 +31,12 @@ impl Avx512 {
 /// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
 #[target_feature(enable = "avx512f,avx512vl,avx2,bmi1,bmi2")]
 fn with_features<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// As `with_features`, with IFMA beside them.
+#[target_feature(enable = "avx512ifma,avx512f,avx512vl,avx2,bmi1,bmi2")]
+fn with_ifma<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
@@ -42,7 +49,7 @@ macro_rules! avx512 {
     }};
 }
 
-impl Lanes for Avx512 {
+impl<const IFMA: bool> Lanes for Avx512<IFMA> {
     type U32 = __m256i;
     type Pair = __m512i;
     type Mask = __mmask8;
@@ -50,11 +57,17 @@ impl Lanes for Avx512 {
     type Wide = __m512i;
 
     const REGISTERS: usize = 32;
+    const HAS_MUL52: bool = IFMA;
 
     #[inline(always)]
     fn run<R>(self, body: impl FnOnce() -> R) -> R {
-        // SAFETY: `self` proves that the processor has the features `with_features` enables.
-        unsafe { with_features(body) }
+        if IFMA {
+            // SAFETY: `self` proves that the processor has the features `with_ifma` enables.
+            unsafe { with_ifma(body) }
+        } else {
+            // SAFETY: `self` proves that the processor has the features `with_features` enables.
+            unsafe { with_features(body) }
+        }
     }
     #[inline(always)]
     fn run_scalar<R>(self, body: impl FnOnce() -> R) -> R {
@@ -188,6 +201,33 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn wide_mul_signed(self, a: __m512i, b: __m512i) -> __m512i {
         avx512!(_mm512_mul_epi32(a, b))
+    }
+    #[inline(always)]
+    fn mul_add_low52(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if IFMA {
+            // SAFETY: `IFMA` is part of what `self` proves; touches no memory.
+            unsafe { _mm512_madd52lo_epu64(acc, a, b) }
+        } else {
+            by_lanes(self, [acc, a, b], add_low52)
+        }
+    }
+    #[inline(always)]
+    fn mul_add_high52(self, acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if IFMA {
+            // SAFETY: `IFMA` is part of what `self` proves; touches no memory.
+            unsafe { _mm512_madd52hi_epu64(acc, a, b) }
+        } else {
+            by_lanes(self, [acc, a, b], add_high52)
+        }
+    }
+    #[inline(always)]
+    fn wide_sum(self, a: __m512i) -> __m512i {
+        a
+    }
+    #[inline(always)]
+    fn sub_where_negative(self, acc: __m512i, sign: __m512i, x: __m512i) -> __m512i {
+        let negative = avx512!(_mm512_cmplt_epi64_mask(sign, _mm512_setzero_si512()));
+        avx512!(_mm512_mask_sub_epi64(acc, negative, acc, x))
     }
     #[inline(always)]
     fn wide_load(self, group: &WideGroup) -> __m512i {

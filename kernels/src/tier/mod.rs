@@ -21,11 +21,19 @@ pub enum Tier {
     Avx2,
     /// AVX-512 F and VL beside those, found at run time.
     Avx512,
+    /// AVX-512 IFMA beside those, found at run time.
+    Ifma,
 }
 
 impl Tier {
     /// Every tier, what needs least of the processor first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Portable, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [
+        Self::Scalar,
+        Self::Portable,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Ifma,
+    ];
 
     /// The fastest tier this processor has. Under Miri: the scalar tier.
     pub fn detect() -> Self {
@@ -48,9 +56,11 @@ impl Tier {
             #[cfg(all(target_arch = "x86_64", not(miri)))]
             Self::Avx2 => avx2::Avx2::detect().is_some(),
             #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Self::Avx512 => avx512::Avx512::detect().is_some(),
+            Self::Avx512 => avx512::Avx512::<false>::detect().is_some(),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Self::Ifma => avx512::Avx512::<true>::detect().is_some(),
             #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-            Self::Avx2 | Self::Avx512 => false,
+            Self::Avx2 | Self::Avx512 | Self::Ifma => false,
         }
     }
 
@@ -61,6 +71,7 @@ impl Tier {
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Ifma => "ifma",
         }
     }
 }
@@ -71,13 +82,13 @@ impl fmt::Display for Tier {
     }
 }
 
-/// A tier name that is none of `scalar`, `portable`, `avx2`, `avx512`.
+/// A tier name that is none of `scalar`, `portable`, `avx2`, `avx512`, `ifma`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownTier;
 
 impl fmt::Display for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown tier: expected scalar, portable, avx2 or avx512")
+        f.write_str("unknown tier: expected scalar, portable, avx2, avx512 or ifma")
     }
 }
 
@@ -127,7 +138,7 @@ impl Obtain for avx2::Avx2 {
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-impl Obtain for avx512::Avx512 {
+impl<const IFMA: bool> Obtain for avx512::Avx512<IFMA> {
     #[inline(always)]
     fn obtain() -> Self {
         Self::detect().expect("the AVX-512 table exists only where AVX-512 was detected")

@@ -8,7 +8,7 @@ use crate::cases::{
 use ark_ff::PrimeField;
 use tracelane_kernels::field::MAX_PRODUCTS;
 use tracelane_kernels::{
-    AxpySums, EqFactors, GridColumn, Kernel, Kernels, PlanesView, WeightField, WeightPlanes,
+    AxpySums, EqFactors, GridColumn, Kernel, Kernels, PlanesView, Tier, WeightField, WeightPlanes,
     WindowGrid, grid_points, reference, value_bits,
 };
 
@@ -46,6 +46,7 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
         Kernel::dot_u16 => one_column(tables, weight, u16::MAX, Kernels::dot_u16),
         Kernel::dot_u8 => one_column(tables, weight, u8::MAX, Kernels::dot_u8),
         Kernel::dot2_u32 => columns(tables, weight, u32::MAX, Kernels::dot2_u32),
+        Kernel::dot4_u32 => columns(tables, weight, u32::MAX, Kernels::dot4_u32),
         Kernel::dot2_u16 => columns(tables, weight, u16::MAX, Kernels::dot2_u16),
         Kernel::dot2_u8 => columns(tables, weight, u8::MAX, Kernels::dot2_u8),
         Kernel::dot2_bits => bits(tables, weight, Kernels::dot2_bits),
@@ -104,9 +105,9 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
 /// Three of the longest tiles of any field and cell, and a tail.
 const LONG_ROWS: usize = if cfg!(miri) { 70 } else { 3 * 8192 + 9 };
 
-/// Lengths around the ends of whole tiles, whose rows are 256, 512, 4096 or 8192.
+/// Lengths around the ends of whole tiles, whose rows are 256, 512, 4088, 4096 or 8192.
 fn ends_of_tiles() -> impl Iterator<Item = usize> {
-    let tiles = [256, 512, 1024, 4096, 8192];
+    let tiles = [256, 512, 1024, 4088, 4096, 8192];
     let ends = tiles
         .into_iter()
         .flat_map(|tile| [tile, 2 * tile, 3 * tile]);
@@ -265,7 +266,12 @@ fn integer_grids<F: WeightField>(weight: F) {
                 if column_count as u32 * value_bits(window, degree) > 126 {
                     continue;
                 }
-                let fits = WindowGrid::<F>::new(window, degree, column_count).flush_blocks();
+                let grid = WindowGrid::<F>::new(window, degree, column_count);
+                let most = Tier::ALL
+                    .map(|tier| grid.flush_blocks(tier))
+                    .into_iter()
+                    .max();
+                let fits = most.unwrap_or(0);
                 // A sum collects the same pieces in every shape: long walks add no other sums.
                 let walk = grid_points(window, degree) * fits / 8;
                 let affordable = if column_count == 2 { 400_000 } else { 132_000 };
@@ -277,14 +283,26 @@ fn integer_grids<F: WeightField>(weight: F) {
                     [Largest, LargestNegative, Largest],
                     [MinusOne, One, One],
                 ] {
-                    integer_grid(weight, window, degree, &blocks[..column_count], fits);
+                    integer_grid(weight, window, degree, &blocks[..column_count]);
                 }
             }
         }
     }
 }
 
-fn integer_grid<F: WeightField>(
+fn integer_grid<F: WeightField>(weight: F, window: usize, degree: usize, blocks: &[Block]) {
+    let tables = tiers::<F>();
+    let grid = WindowGrid::<F>::new(window, degree, blocks.len());
+    let limits = tables.iter().map(|one| grid.flush_blocks(one.tier()));
+    let mut limits: Vec<usize> = limits.collect();
+    limits.dedup();
+    for fits in limits {
+        integer_grid_of(weight, window, degree, blocks, fits);
+    }
+}
+
+/// On the tiers whose sums take so many blocks.
+fn integer_grid_of<F: WeightField>(
     weight: F,
     window: usize,
     degree: usize,
@@ -305,6 +323,9 @@ fn integer_grid<F: WeightField>(
     let columns: Vec<Vec<u32>> = rows.iter().map(|block| block.repeat(longest)).collect();
     for kernels in tiers::<F>() {
         let mut grid = WindowGrid::<F>::new(window, degree, blocks.len());
+        if grid.flush_blocks(kernels.tier()) != fits {
+            continue;
+        }
         let mut first = 0;
         while first < block_count {
             let rest = (fits - first % fits).min(block_count - first);

@@ -47,6 +47,7 @@ pub fn has_tier(tier: Tier) -> bool {
         Tier::Portable => !cfg!(miri),
         Tier::Avx2 => has!("avx2" "bmi1" "bmi2"),
         Tier::Avx512 => has!("avx2" "bmi1" "bmi2" "avx512f" "avx512vl"),
+        Tier::Ifma => has!("avx2" "bmi1" "bmi2" "avx512f" "avx512vl" "avx512ifma"),
     }
 }
 

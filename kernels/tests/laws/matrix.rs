@@ -62,6 +62,7 @@ fn law<F: WeightField>(kernel: Kernel, tables: &Tables<F>, case: Case) {
         Kernel::dot_u16 => m.one_column(Kernels::dot_u16, reference::dot_u16),
         Kernel::dot_u8 => m.one_column(Kernels::dot_u8, reference::dot_u8),
         Kernel::dot2_u32 => m.columns(Kernels::dot2_u32, reference::dot2_u32),
+        Kernel::dot4_u32 => m.columns(Kernels::dot4_u32, reference::dot4_u32),
         Kernel::dot2_u16 => m.columns(Kernels::dot2_u16, reference::dot2_u16),
         Kernel::dot2_u8 => m.columns(Kernels::dot2_u8, reference::dot2_u8),
         Kernel::dot2_bits => m.bits(Kernels::dot2_bits, reference::dot2_bits),

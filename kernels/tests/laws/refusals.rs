@@ -64,6 +64,11 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
             "columns of two lengths": k.dot2_u32(planes().view(), [&[0; 9], &[0; 8]]);
             "columns of two lengths": k.dot2_u32(planes().view(), [&[0; 8], &[0; 9]]);
         },
+        Kernel::dot4_u32 => calls! {
+            "fewer weights": k.dot4_u32(planes().view(), [&[0; 10]; 4]);
+            "columns of two lengths": k.dot4_u32(planes().view(), [&[0; 9], &[0; 8], &[0; 9], &[0; 9]]);
+            "columns of two lengths": k.dot4_u32(planes().view(), [&[0; 8], &[0; 8], &[0; 8], &[0; 9]]);
+        },
         Kernel::dot2_u16 => calls! {
             "fewer weights": k.dot2_u16(planes().view(), [&[0; 10]; 2]);
             "columns of two lengths": k.dot2_u16(planes().view(), [&[0; 9], &[0; 8]]);
