@@ -1,7 +1,9 @@
 //! The sum-check's four schedules beside each other: windows within the default memory budget, half-split
 //! windows, one sweep a round, all in memory.
 //!
-//! `cargo bench --bench sumcheck [-- CYCLES_LOG2 [THREADS]]`; 2^22 cycles and one thread unless given.
+//! `cargo bench --bench sumcheck [-- CYCLES_LOG2 [THREADS]] [cpu] [6,3 ...]`; 2^22 cycles and one thread unless
+//! given. With `cpu` times are those that the process had a processor, for a machine that is busy (what
+//! regenerates stays by the clock); windows with commas are schedules beside the four.
 //! The statement is a product of two columns weighted with eq, all columns opened, over BN254. The
 //! schedules take turns in one process, so that what disturbs one disturbs all; figures are medians,
 //! ratios those of medians. Each is charged one execution, that of the run it proves. Behind them the
@@ -10,6 +12,9 @@
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+
+#[path = "support/turns.rs"]
+mod turns;
 
 use ark_bn254::Fr;
 use tracelane::Program;
@@ -43,6 +48,17 @@ fn median(mut runs: Vec<Duration>) -> Duration {
     runs[runs.len() / 2]
 }
 
+/// How long `work` takes: by the clock, or, with `by_processor`, for all threads together.
+fn timed<T>(by_processor: bool, work: impl FnOnce() -> T) -> (Duration, T) {
+    let processor = || turns::processor_of_all().filter(|_| by_processor);
+    let (start, start_processor) = (Instant::now(), processor());
+    let result = work();
+    let (duration, end_processor) = (start.elapsed(), processor());
+    let processor = start_processor.zip(end_processor);
+    let duration = processor.map_or(duration, |(start, end)| end - start);
+    (duration, result)
+}
+
 fn execute(program: &Program, input: &[u8]) -> (u64, CheckpointFile) {
     let pass = FastPass::default();
     let identity = pass.identity(program, input);
@@ -54,8 +70,16 @@ fn execute(program: &Program, input: &[u8]) -> (u64, CheckpointFile) {
 
 fn main() {
     // Cargo's own flags are none of ours.
-    let numbers = std::env::args().filter_map(|argument| argument.parse::<usize>().ok());
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let by_processor = words.iter().any(|word| word == "cpu");
+    let numbers = words.iter().filter_map(|word| word.parse::<usize>().ok());
     let numbers: Vec<usize> = numbers.collect();
+    let windows_of = |word: &String| {
+        let widths = word.split(',').map(|width| width.parse().ok());
+        let windows = widths.collect::<Option<Vec<usize>>>();
+        windows.filter(|windows| windows.len() > 1)
+    };
+    let asked = words.iter().filter_map(windows_of);
     let cycles_log2 = numbers.first().copied().unwrap_or(22);
     let threads = numbers.get(1).copied().unwrap_or(1);
 
@@ -66,9 +90,9 @@ fn main() {
     let mut executions = Vec::new();
     let (mut cycles, mut file) = execute(&program, &input);
     for _ in 0..TURNS {
-        let start = Instant::now();
-        (cycles, file) = execute(&program, &input);
-        executions.push(start.elapsed());
+        let (took, run) = timed(by_processor, || execute(&program, &input));
+        (cycles, file) = run;
+        executions.push(took);
     }
     let execution = median(executions);
 
@@ -91,32 +115,34 @@ fn main() {
     );
     let inputs = prover.schedule_inputs(oracle.chunk_rows().get(), oracle.workers());
     let windows = prover.schedule_for(&oracle).expect("a default budget");
-    let mut entries: Vec<Entry> = [
+    let four = [
         ("in memory", Schedule::in_memory()),
         ("windows", windows),
         ("half-split", Schedule::half_split(num_vars, 2)),
         ("a sweep a round", Schedule::per_round(num_vars)),
-    ]
-    .into_iter()
-    .map(|(name, schedule)| Entry {
-        name,
-        predicted_bytes: inputs
-            .predict(&schedule, &CostModel::committed::<Fr>())
-            .bytes,
-        schedule,
-        runs: Vec::new(),
-        regenerating: Vec::new(),
-    })
-    .collect();
+    ];
+    let asked = asked.map(|windows| ("as asked", Schedule { windows }));
+    let schedules = four.into_iter().chain(asked);
+    let mut entries: Vec<Entry> = schedules
+        .map(|(name, schedule)| Entry {
+            name,
+            predicted_bytes: inputs
+                .predict(&schedule, &CostModel::committed::<Fr>())
+                .bytes,
+            schedule,
+            runs: Vec::new(),
+            regenerating: Vec::new(),
+        })
+        .collect();
 
     let mut proof: Option<Proof<Fr>> = None;
     for _ in 0..TURNS {
         for entry in &mut entries {
             let prover = prover.clone().with_schedule(entry.schedule.clone());
             let before = oracle.replay_duration();
-            let start = Instant::now();
-            let one = black_box(prover.prove_actual(&oracle).expect("an honest prover"));
-            entry.runs.push(start.elapsed());
+            let prove = || black_box(prover.prove_actual(&oracle).expect("an honest prover"));
+            let (took, one) = timed(by_processor, prove);
+            entry.runs.push(took);
             entry.regenerating.push(oracle.replay_duration() - before);
             assert_eq!(proof.get_or_insert_with(|| one.clone()), &one, "one proof");
         }
@@ -124,10 +150,10 @@ fn main() {
 
     let operands: ColumnSet = operands.into_iter().collect();
     let sweeps = (0..TURNS).map(|_| {
-        let start = Instant::now();
-        let rows = oracle.sweep(operands, 0, || 0, |n, view| *n += view.rows(), |a, b| a + b);
+        let count = || oracle.sweep(operands, 0, || 0, |n, view| *n += view.rows(), |a, b| a + b);
+        let (took, rows) = timed(by_processor, count);
         assert_eq!(rows.expect("rows"), 1 << num_vars);
-        start.elapsed()
+        took
     });
     let sweep = median(sweeps.collect());
 
@@ -135,7 +161,8 @@ fn main() {
     let nanos = |duration: Duration| duration.as_secs_f64() * 1e9 / rows;
     println!(
         "eq * rs1_value * rs2_value, all columns opened, sha256, {cycles} cycles, 2^{num_vars} rows, \
-         {threads} thread(s), medians of {TURNS}, one execution ({:.2} ns a row) charged to each\n",
+         {threads} thread(s), medians of {TURNS}{}, one execution ({:.2} ns a row) charged to each\n",
+        if by_processor { ", processor time" } else { "" },
         nanos(execution)
     );
     println!(
@@ -165,6 +192,10 @@ fn main() {
         let (name, ratio) = (entries[other].name, windows / seconds[other]);
         let verdict = if ratio <= limit { "met" } else { "missed" };
         println!("windows / {name}: {ratio:.3}, at most {limit}: {verdict}");
+    }
+    // Of regeneration only the clock is known.
+    if by_processor {
+        return;
     }
     let rest = median(entries[1].runs.clone()) - median(entries[1].regenerating.clone());
     let regenerations = REGENERATIONS * sweep;
