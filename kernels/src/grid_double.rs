@@ -24,7 +24,7 @@ pub(crate) const DOUBLE_LIMBS: usize = 5;
 pub(crate) const DOUBLE_SUMS: usize = DOUBLE_LIMBS + 2;
 /// Bits of a double limb.
 pub(crate) const DOUBLE_BITS: u32 = 52;
-/// Grid values have at most so many bits, and upper pieces lie below half the bias in magnitude.
+/// Grid values have at most so many bits, and so upper pieces are at most the bias in magnitude.
 const VALUE_BITS: u32 = 41;
 const BIAS_LOG2: u32 = 2 * VALUE_BITS - DOUBLE_BITS;
 const BIAS: u64 = 1 << BIAS_LOG2;
@@ -164,3 +164,76 @@ pub(crate) fn take_lanes(lanes: &mut [u64; 4]) -> u128 {
 
 /// Powers of `2^26` that `take_sums` gives.
 pub(crate) const TAKEN_SUMS: usize = 2 * DOUBLE_SUMS - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tier::scalar::Scalar;
+    use ark_ff::{AdditiveGroup, Field};
+
+    /// Lanes of signed values.
+    fn group(values: [i64; 8]) -> WideGroup {
+        WideGroup(values.map(|value| value as u64))
+    }
+
+    #[test]
+    fn pieces_and_bias_are_the_product_of_largest_values_of_either_sign() {
+        let largest = (1i64 << VALUE_BITS) - 1;
+        let values = [
+            0,
+            1,
+            -1,
+            largest,
+            -largest,
+            1 << 26,
+            -(1 << 26),
+            0x1_2345_6789,
+        ];
+        for b in values {
+            let (a, isa) = (group(values), Scalar);
+            let b = group([b; 8]);
+            let [low, high] = pieces(isa, bias(isa), isa.wide_load(&a), isa.wide_load(&b));
+            let (low, high) = (isa.wide_to_array(low), isa.wide_to_array(high));
+            for lane in 0..8 {
+                let mask = (1 << DOUBLE_BITS) - 1;
+                let high = i128::from(high[lane] & mask) - i128::from(BIAS);
+                let product = i128::from(low[lane]) + (high << DOUBLE_BITS);
+                assert!(low[lane] <= mask);
+                assert_eq!(
+                    product,
+                    i128::from(a.0[lane] as i64) * i128::from(b.0[lane] as i64)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn sums_of_a_point_without_instructions_for_it() {
+        let isa = Scalar;
+        let largest = (1i64 << VALUE_BITS) - 1;
+        let a = group([largest, -largest, 3, -5, 0, 1, -1, 7]);
+        let b = group([largest, largest, -largest, -largest, 2, -1, -1, 0]);
+        // Limbs of eight weights, the same one, all of whose bits are set.
+        let limb = (1u32 << (DOUBLE_BITS / 2)) - 1;
+        let planes = [Group([limb; 8]); 2 * DOUBLE_LIMBS];
+        let doubles: [_; 1] = join(isa, &planes);
+        let mut weights = [[0; 4]; DOUBLE_LIMBS];
+        let mut sums = [[0; 4]; DOUBLE_SUMS];
+        for _ in 0..DOUBLE_GROUPS {
+            add_weights(isa, &doubles, &mut weights);
+            leaf(isa, [&[a], &[b]], &doubles, &mut sums);
+        }
+        let weights = weights.each_mut().map(take_lanes);
+        let taken = take_sums(&mut sums, &weights);
+        let products =
+            (0..8).map(|lane| i128::from(a.0[lane] as i64) * i128::from(b.0[lane] as i64));
+        let (groups, total) = (DOUBLE_GROUPS as u64, products.sum::<i128>());
+        let radix = Fr::from(1u64 << (DOUBLE_BITS / 2));
+        let value = taken
+            .iter()
+            .rev()
+            .fold(Fr::ZERO, |sum, taken| sum * radix + Fr::from(*taken));
+        let weight = Fr::from(2u64).pow([260]) - Fr::ONE;
+        assert_eq!(value, weight * Fr::from(total) * Fr::from(groups));
+    }
+}

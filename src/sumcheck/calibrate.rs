@@ -24,9 +24,11 @@ const SWEEPING_MAX: Duration = Duration::from_millis(100);
 /// Window of the grids that are timed: the widest usual one.
 const WINDOW: usize = 4;
 const DEGREE: usize = 2;
+/// Columns of a dot product over a long prefix: that many at once where all columns are opened.
+const DOT_COLUMNS: usize = 4;
 /// Dot products of one worker's share while more workers are timed: some milliseconds, beside which
 /// starting a thread is nothing.
-const SHARE: usize = 4096;
+const SHARE: usize = 2048;
 /// A table that an allocator gets from the system and gives back.
 const TOUCHED_BYTES: usize = 64 << 20;
 
@@ -44,13 +46,13 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, workers: usize) -> CostMod
     let planes = WeightPlanes::from_weights(&weights);
     let cells = CHUNK_ROWS as f64;
     let dot = || {
-        black_box(kernels.dot_u32(planes.view(), black_box(&column)));
+        black_box(kernels.dot4_u32(planes.view(), black_box([&column; DOT_COLUMNS])));
     };
     let worker_gain = match workers {
         0 | 1 => committed.worker_gain,
         _ => worker_gain(workers, || (0..SHARE).for_each(|_| dot())),
     };
-    let dot = median_nanos(8, dot) / cells;
+    let dot = median_nanos(8, dot) / (DOT_COLUMNS as f64 * cells);
     let mut folded = vec![F::ZERO; CHUNK_ROWS];
     let mut prefix = |log2: usize| {
         let planes = WeightPlanes::from_weights(&weights[..1 << log2]);
