@@ -193,6 +193,9 @@ fn no_measured_cost_is_negative() {
             pair_factor,
             table_byte,
             weight,
+            in_place,
+            sweep,
+            start,
             worker_gain,
         } = calibrate(Kernels::<Fr>::detect(), workers);
         let all = [
@@ -213,6 +216,9 @@ fn no_measured_cost_is_negative() {
             pair_factor,
             table_byte,
             weight,
+            in_place,
+            sweep,
+            start,
         ];
         assert!(
             all.iter().all(|cost| cost.is_finite() && *cost >= 0.0),

@@ -215,6 +215,9 @@ fn costs_json(costs: &CostModel) -> Value {
         "pair_factor": costs.pair_factor,
         "table_byte": costs.table_byte,
         "weight": costs.weight,
+        "in_place": costs.in_place,
+        "sweep": costs.sweep,
+        "start": costs.start,
         "worker_gain": costs.worker_gain,
     })
 }

@@ -133,6 +133,9 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, workers: usize) -> CostMod
         pair_factor: pair / (cells / 2.0) / round_multiplications(DEGREE) as f64,
         table_byte: touch / TOUCHED_BYTES as f64,
         weight: weight / cells + bind / (cells / 2.0),
+        in_place: committed.in_place,
+        sweep: committed.sweep,
+        start: committed.start,
         worker_gain,
     }
 }

@@ -1,12 +1,12 @@
 //! What the parts of a proof cost: the constants that schedules are chosen and times predicted by.
 //!
 //! In: nothing; the committed figures were measured by [`calibrate`](super::calibrate()) on machine A of
-//! PERF.md (row S-1); rows, columns, integer grids and long dot products are as sweeps have them, beside
-//! the caches' other tenants. Out: [`CostModel`]. A wrong figure makes a proof slower, never different.
+//! PERF.md (row S-1), kernels by themselves; rows, columns, `in_place`, `sweep` and `start` are what whole proofs
+//! show besides (row S-4). Out: [`CostModel`]. A wrong figure makes a proof slower, never different.
 
 use tracelane_kernels::WeightField;
 
-/// Nanoseconds on one thread, and what more threads are worth.
+/// Nanoseconds on one thread, what more threads are worth, and what kernels lose among others.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CostModel {
     /// Regenerating a row, without what its columns cost.
@@ -43,6 +43,12 @@ pub struct CostModel {
     pub table_byte: f64,
     /// One entry of a table of weights.
     pub weight: f64,
+    /// How many times as long a kernel takes in a proof, where others use the caches too.
+    pub in_place: f64,
+    /// Beginning and ending a sweep, however short.
+    pub sweep: f64,
+    /// Beginning and ending a proof.
+    pub start: f64,
     /// What each worker after the first adds to the speed of a sweep, 0 to 1.
     pub worker_gain: f64,
 }
@@ -95,6 +101,9 @@ const BN254: CostModel = CostModel {
     pair_factor: 10.9,
     table_byte: 0.39,
     weight: 16.5,
+    in_place: 1.2,
+    sweep: 170_000.0,
+    start: 350_000.0,
     worker_gain: 0.9,
 };
 
@@ -102,19 +111,22 @@ const GOLDILOCKS2: CostModel = CostModel {
     row: 0.75,
     column: 0.07,
     prefix_cell: 0.3,
-    dot_cell: 0.26,
-    reduce: 5.8,
-    grid_factor: 3.2,
+    dot_cell: 0.15,
+    reduce: 3.0,
+    grid_factor: 2.9,
     block: 36.0,
-    integer_factor: 0.7,
+    integer_factor: 0.38,
     integer_factor_cubic: 1.7,
-    plain_factor: 0.3,
+    plain_factor: 0.25,
     plain_factor_cubic: 1.2,
     integer_term: 0.2,
     axpy_cell: 0.29,
-    bind: 10.2,
-    pair_factor: 8.1,
+    bind: 1.3,
+    pair_factor: 1.3,
     table_byte: 0.37,
     weight: 11.3,
+    in_place: 1.2,
+    sweep: 170_000.0,
+    start: 350_000.0,
     worker_gain: 0.9,
 };

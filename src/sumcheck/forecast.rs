@@ -200,7 +200,7 @@ impl ScheduleInputs {
         sum
     }
 
-    /// Materialising behind `bound` rounds, and the rounds in memory.
+    /// Materialising behind `bound` rounds, the rounds in memory, and what any proof takes.
     pub(super) fn tables_nanos(&self, bound: usize, costs: &CostModel) -> Nanos {
         let fold = self.fold_nanos(self.opened, bound, costs);
         let mut sum = self.sweep_nanos(self.opened, fold, costs);
@@ -214,7 +214,8 @@ impl ScheduleInputs {
         let forms = 2.0 * terms as f64 * costs.grid_factor;
         let backing = self.table_bytes(bound) as f64 * costs.table_byte;
         let weights = 2f64.powi(bound as i32) * costs.weight;
-        sum.compute += entries * (bind + pair + forms + costs.weight) + backing + weights;
+        let rounds = entries * (bind + pair + forms + costs.weight) + weights;
+        sum.compute += costs.start + rounds * costs.in_place + backing;
         sum
     }
 
@@ -225,7 +226,7 @@ impl ScheduleInputs {
         let speed = costs.speed(self.workers);
         Nanos {
             regenerate: self.rows as f64 * regenerate / speed,
-            compute: padded * compute / speed,
+            compute: costs.sweep + padded * compute * costs.in_place / speed,
         }
     }
 
