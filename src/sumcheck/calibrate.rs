@@ -61,9 +61,9 @@ pub fn calibrate<F: WeightField>(kernels: Kernels<F>, workers: usize) -> CostMod
             kernels.prefix_dot(planes.view(), black_box(&column), out)
         }) / cells
     };
-    let (short, long) = (prefix(2), prefix(6));
-    // cell + reduce / 2^i at i = 2 and i = 6.
-    let reduce = ((short - long) / (1.0 / 4.0 - 1.0 / 64.0)).max(0.0);
+    let (short, long) = (prefix(4), prefix(6));
+    // cell + reduce / 2^i at i = 4 and i = 6; shorter ones reduce in another way.
+    let reduce = ((short - long) / (1.0 / 16.0 - 1.0 / 64.0)).max(0.0);
     let prefix_cell = (long - reduce / 64.0).max(0.0);
 
     let grid = |window: usize, repeat: usize| {

@@ -120,8 +120,8 @@ impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
             std::array::from_fn(|lane| start.wrapping_add(lane as u32));
         let mut offset = 0;
         while offset < rows {
-            // SAFETY: `offset` is below `rows`, so as in `set`; and because a column has `RAMP_ROWS` values more than the
-            // capacity (checked in `new`), the last lane still lies in its own column.
+            // SAFETY: `offset` is below `rows`, so as in `set`; and because a column has `RAMP_ROWS` values
+            // more than the capacity (checked in `new`), the last lane still lies in its own column.
             unsafe {
                 let cells = self.first.add(self.start_of(COLUMN) + offset);
                 cells.cast::<[u32; RAMP_ROWS]>().write_unaligned(lanes);

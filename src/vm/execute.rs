@@ -53,7 +53,8 @@ pub fn execute<M: GuestMemory, R: Recorder>(
             let cycle = start_cycle + budget - left;
             break Stop::Trap(outside(program, index, cycle, &machine.registers));
         };
-        // Two ways, which the processor predicts: of a minimum, each block would wait for the last (PERF.md M-6k).
+        // Two ways, which the processor predicts: of a minimum, each block would wait for the last
+        // (PERF.md M-6k).
         let (rows, block);
         if u64::from(length) <= left {
             rows = length as usize;
@@ -124,8 +125,8 @@ fn refused(address: u32, width: u32, misaligned: TrapKind) -> Ended {
 }
 
 /// Executes the ops of one block, which has at least one and of which `index` is the first one's, until
-/// a branch is taken or they end. `behind` has the op behind each. Sets `next` where control goes elsewhere than behind the block. Returns
-/// how many ops have retired, or the offset of the op that ended the run.
+/// a branch is taken or they end; `behind` has the op behind each. Sets `next` where control goes elsewhere
+/// than behind the block. Returns how many ops have retired, or the offset of the op that ended the run.
 #[inline(always)]
 fn run_block<M: GuestMemory, R: Recorder>(
     machine: &mut Machine<M>,

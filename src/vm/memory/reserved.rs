@@ -55,9 +55,7 @@ impl ReservedMemory {
                 .write_unaligned(value)
         }
     }
-}
 
-impl ReservedMemory {
     /// Asks for huge pages where all of one lies in `range`, all of which is about to be written: what is
     /// resident stays the same, and comes with far fewer faults.
     fn advise_huge(&self, range: Range<usize>) {
