@@ -32,8 +32,7 @@ use random::Random;
 use tracelane::Program;
 use tracelane::checkpoint::{
     CheckpointFile, CheckpointSink, CheckpointSource, CheckpointState, CheckpointWriter,
-    MemoryStore, PageContent, RunSummary, StoreError, WrittenDigest, WrittenPage, thin,
-    thinned_identity,
+    MemoryStore, PageContent, RunSummary, StoreError, WrittenPage, thin, thinned_identity,
 };
 use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{PolynomialOracle, StreamingOracle};
@@ -173,17 +172,10 @@ fn image(program: &Program, input: &[u8], pass: &FastPass<'_>) -> CheckpointFile
         if index == 1 {
             written.extend((0..).zip(&pages).map(|(page, bytes)| WrittenPage {
                 page_index: FIRST_PAGE + page,
-                digest: *blake3::hash(bytes).as_bytes(),
-                content: Some(PageContent::Bytes(bytes)),
+                content: PageContent::Bytes(bytes),
             }));
         }
-        let mut state = store.state(index);
-        let mut digest = WrittenDigest::default();
-        written
-            .iter()
-            .for_each(|page| digest.add(page.page_index, &page.digest));
-        state.dirty_digest = digest.finish();
-        let appended = writer.append(&state, &mut written.into_iter());
+        let appended = writer.append(&store.state(index), &mut written.into_iter());
         appended.expect("room on the disk");
     }
     writer.finish(store.summary()).expect("room on the disk");

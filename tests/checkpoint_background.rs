@@ -104,8 +104,10 @@ impl CheckpointSink for Diary {
                 path: "a diary".into(),
             });
         }
-        let stored = |page: &WrittenPage<'_>| matches!(page.content, Some(PageContent::Bytes(_)));
-        let pages = written.map(|page| (page.page_index, page.digest, stored(&page)));
+        let pages = written.map(|page| match page.content {
+            PageContent::Bytes(bytes) => format!("{} {}", page.page_index, blake3::hash(bytes)),
+            content => format!("{} {content:?}", page.page_index),
+        });
         let pages = pages.collect::<Vec<_>>();
         self.entries.push(format!("{state:?} {pages:?}"));
         Ok(())

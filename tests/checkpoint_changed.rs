@@ -145,7 +145,7 @@ fn records_are_whole_even_if_the_time_of_the_change_is_hidden() {
                 false => changed(replay(&run), &what),
             }
             for checkpoint in 0..file.count() {
-                file.for_each_changed_page(checkpoint, &mut |_| {});
+                file.for_each_changed_page(checkpoint, &mut |_, _| {});
                 file.changed_pages(checkpoint);
             }
             handle.write_all_at(&bytes, 0).expect("a write");

@@ -8,7 +8,6 @@ mod recorded;
 #[path = "support/stored.rs"]
 mod stored;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -42,10 +41,6 @@ fn write(recorded: &Recorded, path: &Path) -> CheckpointFile {
 fn contents(source: &dyn CheckpointSource) -> Vec<String> {
     let mut lines = vec![format!("{:?} {:?}", source.identity(), source.summary())];
     lines.push(format!("{:?}", source.input()));
-    lines.push(format!(
-        "{:?}",
-        source.images().iter().collect::<BTreeSet<_>>()
-    ));
     for index in 0..source.count() {
         lines.push(format!(
             "{:?} {}",
@@ -61,8 +56,13 @@ fn contents(source: &dyn CheckpointSource) -> Vec<String> {
             });
         });
         assert!(runs(source, index).concat() == pages, "checkpoint {index}");
-        source.for_each_changed_page(index, &mut |page| {
-            lines.push(format!("{} {:?}", page.page_index, page.content));
+        source.for_each_changed_page(index, &mut |page, content| {
+            assert!(content == source.page(index, page), "page {page}");
+            lines.push(format!("changed {page} {content:?}"));
+        });
+        source.for_each_written_page(index, &mut |page, content| {
+            assert!(content == source.page(index, page), "page {page}");
+            lines.push(format!("written {page} {content:?}"));
         });
     }
     lines

@@ -82,13 +82,13 @@ fn no_page_is_stored_that_the_program_or_the_file_has() {
         let mut stored: HashMap<u32, Vec<[u8; 32]>> = HashMap::new();
         let mut kinds = [0; 4];
         for index in 0..file.count() {
-            file.for_each_changed_page(index, &mut |page| match page.content {
+            file.for_each_changed_page(index, &mut |page_index, content| match content {
                 PageContent::Image => kinds[0] += 1,
                 PageContent::Zero => kinds[1] += 1,
                 PageContent::Bytes(bytes) => {
                     assert!(bytes.iter().any(|&byte| byte != 0), "zeros");
                     let digest = *blake3::hash(bytes).as_bytes();
-                    let before = stored.entry(page.page_index).or_default();
+                    let before = stored.entry(page_index).or_default();
                     kinds[2 + usize::from(before.last() != Some(&digest))] += 1;
                     if before.last() != Some(&digest) {
                         before.push(digest);

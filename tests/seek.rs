@@ -137,16 +137,15 @@ fn tampered(store: &MemoryStore, index: usize, tamper: fn(&mut CheckpointState))
             tamper(&mut state);
         }
         let mut pages = Vec::new();
-        store.for_each_changed_page(checkpoint, &mut |page| {
-            let PageContent::Bytes(bytes) = page.content else {
+        store.for_each_changed_page(checkpoint, &mut |page_index, content| {
+            let PageContent::Bytes(bytes) = content else {
                 panic!("a page that the program has already")
             };
-            pages.push((page.page_index, page.digest, *bytes));
+            pages.push((page_index, *bytes));
         });
-        let mut written = pages.iter().map(|(page_index, digest, bytes)| WrittenPage {
+        let mut written = pages.iter().map(|(page_index, bytes)| WrittenPage {
             page_index: *page_index,
-            digest: *digest,
-            content: Some(PageContent::Bytes(bytes)),
+            content: PageContent::Bytes(bytes),
         });
         copy.append(&state, &mut written).expect("memory");
     }

@@ -161,16 +161,15 @@ fn lying(desk: &Desk, index: usize) -> PathBuf {
         let mut state = store.state(checkpoint);
         state.registers[5] ^= u32::from(checkpoint == index);
         let mut pages = Vec::new();
-        store.for_each_changed_page(checkpoint, &mut |page| {
-            let PageContent::Bytes(bytes) = page.content else {
+        store.for_each_changed_page(checkpoint, &mut |page_index, content| {
+            let PageContent::Bytes(bytes) = content else {
                 panic!("a page that came back to what it was");
             };
-            pages.push((page.page_index, page.digest, *bytes));
+            pages.push((page_index, *bytes));
         });
-        let mut written = pages.iter().map(|(page_index, digest, bytes)| WrittenPage {
+        let mut written = pages.iter().map(|(page_index, bytes)| WrittenPage {
             page_index: *page_index,
-            digest: *digest,
-            content: Some(PageContent::Bytes(bytes)),
+            content: PageContent::Bytes(bytes),
         });
         writer.append(&state, &mut written).expect("room");
     }

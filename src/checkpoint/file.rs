@@ -9,7 +9,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytemuck::{cast_slice, from_bytes};
@@ -17,10 +17,10 @@ use bytemuck::{cast_slice, from_bytes};
 use super::index::{Location, PageIndex};
 use super::layout::{ALIGN_BYTES, PageEntry, Record};
 use super::map::{AROUND_BYTES, FileMap};
+use super::storage::read_at;
 use super::walk::{Walk, Walked};
 use super::{
-    ChangedPage, CheckpointSource, CheckpointState, PageContent, PageRun, RunIdentity, RunSummary,
-    StoreError,
+    CheckpointSource, CheckpointState, PageContent, PageRun, RunIdentity, RunSummary, StoreError,
 };
 use crate::limits::PAGE_BYTES;
 
@@ -42,6 +42,9 @@ pub struct CheckpointFile {
     /// Byte at which each checkpoint's record lies.
     offsets: Vec<u64>,
     index: PageIndex,
+    /// The place of the map that was read last, and how many were.
+    place: AtomicUsize,
+    places: AtomicUsize,
 }
 
 /// What tells a file from itself after somebody wrote to it. Not its change time: that moves too when
@@ -124,6 +127,8 @@ impl CheckpointFile {
             input_bytes: header.input_bytes() as usize,
             offsets,
             index,
+            place: AtomicUsize::new(usize::MAX),
+            places: AtomicUsize::new(1),
         };
         file.check_unchanged()?;
         Ok(file)
@@ -144,14 +149,18 @@ impl CheckpointFile {
         cast_slice(&rest[..fit * size_of::<PageEntry>()])
     }
 
-    /// Page `page_index` at checkpoint `index`.
-    pub(super) fn page_at(&self, index: usize, page_index: u32) -> PageContent<'_> {
-        self.content(self.index.newest_of(page_index, index))
-    }
-
+    /// What lies at `location`. Lets go of all that is resident now and then: pages that were stored before
+    /// lie anywhere.
     fn content(&self, location: Location) -> PageContent<'_> {
         match location {
             Location::At(offset) => {
+                let place = offset as usize / AROUND_BYTES;
+                if self.place.swap(place, Ordering::Relaxed) != place {
+                    let places = self.places.fetch_add(1, Ordering::Relaxed);
+                    if places.is_multiple_of(RELEASE_PLACES) {
+                        self.release();
+                    }
+                }
                 let page = self.map[offset as usize..].first_chunk();
                 PageContent::Bytes(page.expect("a page inside the file"))
             }
@@ -172,9 +181,11 @@ impl CheckpointFile {
         self.map.release(0..self.map.len());
     }
 
+    /// Lets go of checkpoint `index`, with the pages that are stored in it.
     fn release_record(&self, index: usize) {
-        let offset = self.offsets[index] as usize;
-        self.map.release(offset..offset + size_of::<Record>());
+        let end = self.offsets.get(index + 1).copied();
+        let end = end.map_or(self.map.len(), |end| end as usize);
+        self.map.release(self.offsets[index] as usize..end);
     }
 
     fn record(&self, index: usize) -> Record {
@@ -209,18 +220,12 @@ impl CheckpointSource for CheckpointFile {
         state
     }
 
+    fn page(&self, index: usize, page_index: u32) -> PageContent<'_> {
+        self.content(self.index.newest_of(page_index, index))
+    }
+
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
-        let (mut place, mut places) = (usize::MAX, 0);
         for (page_index, location) in self.index.newest(index) {
-            if let Location::At(offset) = location
-                && offset as usize / AROUND_BYTES != place
-            {
-                place = offset as usize / AROUND_BYTES;
-                places += 1;
-                if places % RELEASE_PLACES == 0 {
-                    self.release();
-                }
-            }
             visit(page_index, self.content(location));
         }
         self.release();
@@ -260,33 +265,20 @@ impl CheckpointSource for CheckpointFile {
         count
     }
 
-    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>)) {
-        let record = self.offsets[index] as usize;
-        let mut end = record + size_of::<Record>();
-        for entry in self.entries(index) {
-            let Some(location) = self.index.changed_to(entry.page_index, index) else {
-                continue;
-            };
-            visit(ChangedPage {
-                page_index: entry.page_index,
-                digest: entry.digest,
-                content: self.content(location),
-            });
-            // A page that was stored before lies elsewhere.
-            if let Location::At(at) = location
-                && at as usize > record
-            {
-                end = at as usize + PAGE_BYTES;
-                if end.is_multiple_of(RELEASE_PLACES * AROUND_BYTES) {
-                    self.map.release(record..end);
-                }
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
+        for &PageEntry { page_index, .. } in self.entries(index) {
+            if let Some(location) = self.index.changed_to(page_index, index) {
+                visit(page_index, self.content(location));
             }
         }
-        self.map.release(record..end);
+        self.release_record(index);
     }
 
-    fn images(&self) -> &[(u32, [u8; 32])] {
-        self.index.images()
+    fn for_each_written_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
+        for &PageEntry { page_index, .. } in self.entries(index) {
+            visit(page_index, self.page(index, page_index));
+        }
+        self.release_record(index);
     }
 
     fn check_unchanged(&self) -> Result<(), StoreError> {
@@ -300,24 +292,4 @@ impl CheckpointSource for CheckpointFile {
             path: self.path.clone(),
         })
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, offset: u64, to: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut offset: u64, mut to: &mut [u8]) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    while !to.is_empty() {
-        match file.seek_read(to, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => {
-                offset += count as u64;
-                to = &mut to[count..];
-            }
-        }
-    }
-    Ok(())
 }

@@ -5,8 +5,6 @@
 
 use std::collections::HashMap;
 
-use super::versions::zero_digest;
-
 /// Where the bytes of a version are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Location {
@@ -34,10 +32,8 @@ pub enum Claim {
 /// What is known of a page up to the last checkpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// Digest and place of its last version that has bytes in the store.
-    pub stored: Option<([u8; 32], u64)>,
-    /// Digest under which it was said to be as the program leaves it.
-    pub image: Option<[u8; 32]>,
+    /// Place of its last version that has bytes in the store.
+    pub stored: Option<u64>,
     /// Its newest version.
     pub newest: Location,
 }
@@ -72,8 +68,7 @@ pub struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    /// Page `page_index` was written before `checkpoint` and has `digest` there. Returns whether it
-    /// changed.
+    /// Page `page_index` was written before `checkpoint`. Returns whether it changed.
     ///
     /// # Errors
     /// What of `claim` contradicts the checkpoints before.
@@ -81,32 +76,21 @@ impl IndexBuilder {
         &mut self,
         page_index: u32,
         checkpoint: usize,
-        digest: &[u8; 32],
         claim: Claim,
     ) -> Result<bool, &'static str> {
         let checkpoint = u32::try_from(checkpoint).map_err(|_| "number of checkpoints")?;
         let known = self.known.entry(page_index).or_insert(Known {
             stored: None,
-            image: None,
             newest: Location::Image,
         });
         let newest = match claim {
             Claim::Bytes(at) => {
-                known.stored = Some((*digest, at));
+                known.stored = Some(at);
                 Location::At(at)
             }
-            Claim::Stored => match known.stored {
-                Some((stored, at)) if stored == *digest => Location::At(at),
-                _ => return Err("digest of a page as it was stored last"),
-            },
-            Claim::Image => {
-                if *known.image.get_or_insert(*digest) != *digest {
-                    return Err("digest of a page as the program leaves it");
-                }
-                Location::Image
-            }
-            Claim::Zero if digest == zero_digest() => Location::Zero,
-            Claim::Zero => return Err("digest of a page of zeros"),
+            Claim::Stored => Location::At(known.stored.ok_or("a page as it was stored last")?),
+            Claim::Image => Location::Image,
+            Claim::Zero => Location::Zero,
         };
         let changed = newest != known.newest;
         if changed {
@@ -124,15 +108,16 @@ impl IndexBuilder {
         Ok(changed)
     }
 
+    /// Where the last version of page `page_index` lies that has bytes in the store.
+    pub fn stored(&self, page_index: u32) -> Option<u64> {
+        self.known.get(&page_index)?.stored
+    }
+
     /// No more checkpoints come.
     pub fn finish(mut self) -> PageIndex {
         self.versions.sort_unstable();
-        let images = self.known.iter();
         PageIndex {
             versions: self.versions,
-            images: images
-                .filter_map(|(&page_index, known)| Some((page_index, known.image?)))
-                .collect(),
         }
     }
 
@@ -149,7 +134,6 @@ impl IndexBuilder {
 pub struct PageIndex {
     /// Sorted by page, then by checkpoint.
     versions: Vec<Version>,
-    images: Vec<(u32, [u8; 32])>,
 }
 
 impl PageIndex {
@@ -183,10 +167,5 @@ impl PageIndex {
             let newest = versions[..count].last()?;
             Some((newest.page_index, newest.location()))
         })
-    }
-
-    /// Pages that were said to be as the program leaves them, and the digest of that.
-    pub fn images(&self) -> &[(u32, [u8; 32])] {
-        &self.images
     }
 }

@@ -15,7 +15,7 @@ use crate::limits::{PAGE_BYTES, REGION_DATA_BYTES_MAX};
 pub const MAGIC: [u8; 12] = *b"\x89TLANE\r\n\x1a\n\0\0";
 
 /// Version of the format.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Marks a checkpoint's record.
 pub const RECORD_MAGIC: [u8; 8] = *b"TLCHECKP";
@@ -162,7 +162,8 @@ pub struct Record {
     pub pc: u32,
     pub page_count: u32,
     pub registers: [u32; 32],
-    pub dirty_digest: [u8; 32],
+    /// Digest of the pages stored here, one behind the other.
+    pub pages_digest: [u8; 32],
     /// Digest of the page entries.
     pub entries_digest: [u8; 32],
     /// `digest` of the record before; of the header for the first.
@@ -173,13 +174,14 @@ pub struct Record {
 }
 
 offsets!(Record, 384: magic 0 sequence 8 cycle 16 text_bytes 24 pc 32 page_count 36 registers 40
-    dirty_digest 168 entries_digest 200 previous_digest 232 reserved 264 digest 352);
+    pages_digest 168 entries_digest 200 previous_digest 232 reserved 264 digest 352);
 
 impl Record {
     pub fn new(
         sequence: u64,
         state: &CheckpointState,
         entries: &[PageEntry],
+        pages_digest: [u8; 32],
         previous_digest: [u8; 32],
     ) -> Self {
         let mut record = Self {
@@ -190,7 +192,7 @@ impl Record {
             pc: state.pc,
             page_count: entries.len() as u32,
             registers: state.registers,
-            dirty_digest: state.dirty_digest,
+            pages_digest,
             entries_digest: entries_digest(entries),
             previous_digest,
             reserved: [0; 88],
@@ -210,7 +212,6 @@ impl Record {
             pc: self.pc,
             registers: self.registers,
             text_bytes: self.text_bytes,
-            dirty_digest: self.dirty_digest,
         }
     }
 }
@@ -222,11 +223,9 @@ pub struct PageEntry {
     pub page_index: u32,
     /// Where its bytes are: one of the four below.
     pub kind: u32,
-    /// Digest of the page's bytes.
-    pub digest: [u8; 32],
 }
 
-offsets!(PageEntry, 40: page_index 0 kind 4 digest 8);
+offsets!(PageEntry, 8: page_index 0 kind 4);
 
 /// The page's bytes are stored here.
 pub const KIND_BYTES: u32 = 0;

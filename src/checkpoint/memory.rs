@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::index::{Claim, IndexBuilder, Location, PageIndex};
 use super::{
-    ChangedPage, CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity,
-    RunSummary, StoreError, WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity, RunSummary,
+    StoreError, WrittenPage,
 };
 use crate::limits::PAGE_BYTES;
 
@@ -16,10 +16,10 @@ pub struct MemoryStore {
     summary: Option<RunSummary>,
     states: Vec<CheckpointState>,
     pages: Vec<[u8; PAGE_BYTES]>,
-    /// For each checkpoint, the number of changes before it.
-    first_changes: Vec<usize>,
-    /// Page and digest of every change.
-    changes: Vec<(u32, [u8; 32])>,
+    /// For each checkpoint, the number of written pages before it.
+    first_written: Vec<usize>,
+    /// Every page that was written, checkpoint by checkpoint.
+    written: Vec<u32>,
     builder: IndexBuilder,
     index: PageIndex,
     /// Whether the run is finished, or a checkpoint was refused.
@@ -36,8 +36,8 @@ impl MemoryStore {
             summary: None,
             states: Vec::new(),
             pages: Vec::new(),
-            first_changes: Vec::new(),
-            changes: Vec::new(),
+            first_written: Vec::new(),
+            written: Vec::new(),
             builder: IndexBuilder::default(),
             index: PageIndex::default(),
             closed: false,
@@ -59,20 +59,24 @@ impl MemoryStore {
         }
     }
 
+    /// The pages written before checkpoint `index` and since the one before.
+    fn written(&self, index: usize) -> &[u32] {
+        let end = self.first_written.get(index + 1).copied();
+        &self.written[self.first_written[index]..end.unwrap_or(self.written.len())]
+    }
+
     /// The pages that changed with checkpoint `index`.
-    fn changed(&self, index: usize) -> impl Iterator<Item = ChangedPage<'_>> {
-        let end = self.first_changes.get(index + 1).copied();
-        let range = self.first_changes[index]..end.unwrap_or(self.changes.len());
-        self.changes[range]
-            .iter()
-            .filter_map(move |&(page_index, digest)| {
-                let location = self.index.changed_to(page_index, index)?;
-                Some(ChangedPage {
-                    page_index,
-                    digest,
-                    content: self.content(location),
-                })
-            })
+    fn changed(&self, index: usize) -> impl Iterator<Item = (u32, Location)> {
+        let written = self.written(index).iter();
+        written.filter_map(move |&page_index| {
+            Some((page_index, self.index.changed_to(page_index, index)?))
+        })
+    }
+
+    /// Whether page `page_index` was stored last as `bytes`.
+    fn is_stored(&self, page_index: u32, bytes: &[u8; PAGE_BYTES]) -> bool {
+        let stored = self.builder.stored(page_index);
+        stored.is_some_and(|page| self.pages[page as usize] == *bytes)
     }
 }
 
@@ -85,27 +89,28 @@ impl CheckpointSink for MemoryStore {
         if std::mem::replace(&mut self.closed, true) {
             return Err(StoreError::Closed { path: name() });
         }
-        self.first_changes.push(self.changes.len());
-        for page in written {
-            let claim = match page.content {
-                Some(PageContent::Bytes(bytes)) => {
+        self.first_written.push(self.written.len());
+        for WrittenPage {
+            page_index,
+            content,
+        } in written
+        {
+            let claim = match content {
+                PageContent::Bytes(bytes) if self.is_stored(page_index, bytes) => Claim::Stored,
+                PageContent::Bytes(bytes) => {
                     self.pages.push(*bytes);
                     Claim::Bytes(self.pages.len() as u64 - 1)
                 }
-                Some(PageContent::Image) => Claim::Image,
-                Some(PageContent::Zero) => Claim::Zero,
-                None => Claim::Stored,
+                PageContent::Image => Claim::Image,
+                PageContent::Zero => Claim::Zero,
             };
-            let (page_index, checkpoint) = (page.page_index, self.states.len());
-            let pushed = (self.builder).push(page_index, checkpoint, &page.digest, claim);
-            let changed = pushed.map_err(|what| StoreError::Damaged {
+            let pushed = self.builder.push(page_index, self.states.len(), claim);
+            pushed.map_err(|what| StoreError::Damaged {
                 path: name(),
                 offset: (self.pages.len() * PAGE_BYTES) as u64,
                 what,
             })?;
-            if changed {
-                self.changes.push((page_index, page.digest));
-            }
+            self.written.push(page_index);
         }
         self.states.push(*state);
         self.closed = false;
@@ -145,6 +150,10 @@ impl CheckpointSource for MemoryStore {
         self.states[index]
     }
 
+    fn page(&self, index: usize, page_index: u32) -> PageContent<'_> {
+        self.content(self.index.newest_of(page_index, index))
+    }
+
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         for (page_index, location) in self.index.newest(index) {
             visit(page_index, self.content(location));
@@ -155,11 +164,18 @@ impl CheckpointSource for MemoryStore {
         self.changed(index).count()
     }
 
-    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>)) {
-        self.changed(index).for_each(visit);
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
+        for (page_index, location) in self.changed(index) {
+            visit(page_index, self.content(location));
+        }
     }
 
-    fn images(&self) -> &[(u32, [u8; 32])] {
-        self.index.images()
+    fn for_each_written_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
+        for &page_index in self.written(index) {
+            visit(
+                page_index,
+                self.content(self.index.newest_of(page_index, index)),
+            );
+        }
     }
 }

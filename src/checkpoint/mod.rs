@@ -17,7 +17,6 @@ mod prefix;
 mod run;
 mod storage;
 mod thin;
-mod versions;
 mod walk;
 mod writer;
 
@@ -28,7 +27,6 @@ pub use prefix::{Prefix, PrefixPage};
 pub use run::PageRun;
 pub use storage::{Disk, Storage, StorageFile};
 pub use thin::{thin, thinned_identity};
-pub use versions::{PageChange, PageVersions, WrittenDigest, zero_digest};
 pub use writer::{CheckpointWriter, partial_path, temporary_file};
 
 /// The state before cycle `i * interval`, or behind the last cycle.
@@ -42,8 +40,6 @@ pub struct CheckpointState {
     pub registers: [u32; 32],
     /// Bytes of text written before it.
     pub text_bytes: u64,
-    /// [`WrittenDigest`] of the pages written since the checkpoint before, changed or not.
-    pub dirty_digest: [u8; 32],
 }
 
 impl CheckpointState {
@@ -105,19 +101,6 @@ pub enum PageContent<'a> {
 pub struct WrittenPage<'a> {
     /// Its address divided by [`PAGE_BYTES`].
     pub page_index: u32,
-    /// BLAKE3 of its bytes.
-    pub digest: [u8; 32],
-    /// What it is; none where it is as it was when its bytes were handed over last.
-    pub content: Option<PageContent<'a>>,
-}
-
-/// A page that is another than at the checkpoint before.
-#[derive(Clone, Copy)]
-pub struct ChangedPage<'a> {
-    /// Its address divided by [`PAGE_BYTES`].
-    pub page_index: u32,
-    /// BLAKE3 of its bytes.
-    pub digest: [u8; 32],
     /// What it is now.
     pub content: PageContent<'a>,
 }
@@ -164,6 +147,9 @@ pub trait CheckpointSource: Sync {
     /// If there is no such checkpoint.
     fn state(&self, index: usize) -> CheckpointState;
 
+    /// Page `page_index` at checkpoint `index`.
+    fn page(&self, index: usize, page_index: u32) -> PageContent<'_>;
+
     /// Visits the newest version at checkpoint `index` of every page that had changed up to then, by
     /// ascending page index. All other pages are as program and input leave them.
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
@@ -180,11 +166,11 @@ pub trait CheckpointSource: Sync {
     fn changed_pages(&self, index: usize) -> usize;
 
     /// Visits the pages that changed with checkpoint `index` itself, by ascending page index.
-    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(ChangedPage<'_>));
+    fn for_each_changed_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
 
-    /// Pages that some checkpoint says are as the program leaves them, with the digest of that. Only who
-    /// has the program can tell whether it is true.
-    fn images(&self) -> &[(u32, [u8; 32])];
+    /// Visits all pages that were stored to between the checkpoint before `index` and this one, changed or
+    /// not, by ascending page index.
+    fn for_each_written_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
 
     /// Whether the store still is what it was when it was opened. What was read before this holds if
     /// so.

@@ -5,7 +5,7 @@
 //! be missing or old.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytemuck::{cast_slice, from_bytes};
 
@@ -13,12 +13,13 @@ use super::index::{IndexBuilder, Known, Location};
 use super::layout::{PageEntry, Record, align};
 use super::map::FileMap;
 use super::walk::{Walk, claims};
+use super::writer::Stored;
 use super::{CheckpointState, PageContent, RunIdentity, StoreError};
+use crate::limits::PAGE_BYTES;
 
 /// The checkpoints at the start of a file whose writer was killed.
 pub struct Prefix {
     map: FileMap,
-    path: PathBuf,
     /// Number of checkpoints.
     count: usize,
     /// Byte behind the last of them.
@@ -35,10 +36,6 @@ pub struct PrefixPage<'a> {
     pub page_index: u32,
     /// What it is at the last checkpoint.
     pub content: PageContent<'a>,
-    /// BLAKE3 of the bytes that were stored of it last.
-    pub stored: Option<[u8; 32]>,
-    /// BLAKE3 of what it is said to be as the program leaves it.
-    pub image: Option<[u8; 32]>,
 }
 
 impl Prefix {
@@ -75,9 +72,9 @@ impl Prefix {
             let entries = entries(&map, offset);
             let pages_at = offset + (size_of::<Record>() + size_of_val(entries)) as u64;
             for (entry, claim) in claims(entries, align(pages_at)) {
-                let pushed = claim.ok_or("kind of a page entry").and_then(|claim| {
-                    builder.push(entry.page_index, checkpoint, &entry.digest, claim)
-                });
+                let pushed = claim
+                    .ok_or("kind of a page entry")
+                    .and_then(|claim| builder.push(entry.page_index, checkpoint, claim));
                 pushed.map_err(|what| StoreError::Damaged {
                     path: path.to_owned(),
                     offset,
@@ -88,7 +85,6 @@ impl Prefix {
         Ok(Some(Self {
             last: *record(&map, last),
             map,
-            path: path.to_owned(),
             count: offsets.len(),
             bytes,
             known: builder.into_known(),
@@ -121,29 +117,28 @@ impl Prefix {
     pub fn for_each_page(&self, visit: &mut dyn FnMut(PrefixPage<'_>)) {
         for &(page_index, known) in &self.known {
             let content = match known.newest {
-                Location::At(offset) => {
-                    let page = self.map[offset as usize..].first_chunk();
-                    PageContent::Bytes(page.expect("a page inside the file"))
-                }
+                Location::At(at) => PageContent::Bytes(self.page(at)),
                 Location::Image => PageContent::Image,
                 Location::Zero => PageContent::Zero,
             };
             visit(PrefixPage {
                 page_index,
                 content,
-                stored: known.stored.map(|(digest, _)| digest),
-                image: known.image,
             });
         }
     }
 
-    /// The error of a partial file of which `what` does not fit its run.
-    pub(crate) fn damaged(&self, what: &'static str) -> StoreError {
-        StoreError::Damaged {
-            path: self.path.clone(),
-            offset: self.bytes,
-            what,
-        }
+    /// Every page that has bytes in the file, and the last of its versions that do.
+    pub(super) fn stored(&self) -> impl Iterator<Item = (u32, Stored)> {
+        self.known.iter().filter_map(|&(page_index, known)| {
+            let at = known.stored?;
+            Some((page_index, Stored::new(at, self.page(at))))
+        })
+    }
+
+    fn page(&self, at: u64) -> &[u8; PAGE_BYTES] {
+        let page = self.map[at as usize..].first_chunk();
+        page.expect("a page inside the file")
     }
 }
 

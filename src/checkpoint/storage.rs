@@ -50,6 +50,12 @@ pub trait StorageFile: Send {
     /// What the system says; any part of `bytes` may have been written then.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Fills `to` with what was appended at byte `offset`.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read(&mut self, offset: u64, to: &mut [u8]) -> io::Result<()>;
+
     /// Makes all that was appended durable.
     ///
     /// # Errors
@@ -87,7 +93,8 @@ impl Storage for Disk {
             }
             // Whoever had the lock may have renamed or removed the file between the two steps.
             if is_at(&file, path)? {
-                return Ok(Box::new(DiskFile(file)));
+                let bytes = file.metadata()?.len();
+                return Ok(Box::new(DiskFile::new(file, bytes)));
             }
         }
     }
@@ -125,32 +132,123 @@ fn is_at(_file: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
+/// Bytes behind which room is reserved ahead of what is written, and the most that is at a time.
+const RESERVED_BYTES: std::ops::Range<u64> = 1 << 20..1 << 26;
+
 /// A file of the filesystem; closing it lets go of its lock.
-pub(super) struct DiskFile(pub File);
+pub(super) struct DiskFile {
+    file: File,
+    /// Bytes written.
+    at: u64,
+    /// Bytes that have room on the disk. What is written into room that is there takes the system a
+    /// quarter less (PERF.md C-1).
+    reserved: u64,
+}
+
+impl DiskFile {
+    /// `file`, to which is appended behind its first `at` bytes.
+    pub fn new(file: File, at: u64) -> Self {
+        let reserved = at;
+        Self { file, at, reserved }
+    }
+
+    /// Asks for room for `bytes` more; a system that has none says so when it is written to.
+    fn reserve(&mut self, bytes: u64) {
+        let end = self.at + bytes;
+        if end <= self.reserved.max(RESERVED_BYTES.start) {
+            return;
+        }
+        let more = (self.at / 2).clamp(RESERVED_BYTES.start, RESERVED_BYTES.end);
+        self.reserved = match preallocate(&self.file, self.at, bytes + more) {
+            Ok(()) => end + more,
+            Err(_) => u64::MAX,
+        };
+    }
+
+    /// Gives back the room that is not used.
+    fn trim(&mut self) -> io::Result<()> {
+        if self.reserved > self.at {
+            self.reserved = self.at;
+            self.file.set_len(self.at)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        // Who goes on with the file gives it back too.
+        let _kept = self.trim();
+    }
+}
+
+/// Reserves room without making the file longer.
+#[cfg(target_os = "linux")]
+fn preallocate(file: &File, at: u64, bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    Ok(fallocate(file, FallocateFlags::KEEP_SIZE, at, bytes)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn preallocate(_file: &File, _at: u64, _bytes: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 impl StorageFile for DiskFile {
     fn cut(&mut self, bytes: u64) -> io::Result<()> {
         use std::io::Seek;
-        self.0.set_len(bytes)?;
-        self.0.seek(io::SeekFrom::Start(bytes)).map(drop)
+        self.file.set_len(bytes)?;
+        (self.at, self.reserved) = (bytes, bytes);
+        self.file.seek(io::SeekFrom::Start(bytes)).map(drop)
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.reserve(bytes.len() as u64);
+        self.at += bytes.len() as u64;
+        self.file.write_all(bytes)
+    }
+
+    fn read(&mut self, offset: u64, to: &mut [u8]) -> io::Result<()> {
+        read_at(&self.file, offset, to)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 
     fn share(&mut self) -> io::Result<()> {
+        self.trim()?;
         // Taking another lock on top of one is not defined everywhere. Nobody writes to a file under
         // its final name, so that nobody takes it in between.
-        self.0.unlock()?;
-        self.0.lock_shared()
+        self.file.unlock()?;
+        self.file.lock_shared()
     }
 
     fn handle(&self) -> io::Result<File> {
-        self.0.try_clone()
+        self.file.try_clone()
     }
+}
+
+/// Fills `to` with the bytes of `file` at `offset`; where it reads or appends next stays.
+#[cfg(unix)]
+pub(super) fn read_at(file: &File, offset: u64, to: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, to, offset)
+}
+
+#[cfg(windows)]
+pub(super) fn read_at(mut file: &File, mut offset: u64, mut to: &mut [u8]) -> io::Result<()> {
+    use std::io::Seek;
+    use std::os::windows::fs::FileExt;
+    // A read at a place moves the file's own place there.
+    let place = file.stream_position()?;
+    while !to.is_empty() {
+        match file.seek_read(to, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => {
+                offset += count as u64;
+                to = &mut to[count..];
+            }
+        }
+    }
+    file.seek(io::SeekFrom::Start(place)).map(drop)
 }

@@ -1,16 +1,13 @@
 //! Thinning: some of a file's checkpoints, as a run with a wider interval would have left them.
 //!
 //! In: a file and how many of its checkpoints become one. Out: the others' checkpoints, with all that
-//! was written between them, to a sink. Nothing is executed. Holds 80 bytes a page the run wrote.
+//! was written between them, to a sink. Nothing is executed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use super::file::CheckpointFile;
-use super::{
-    CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity, StoreError,
-    WrittenDigest, WrittenPage,
-};
+use super::{CheckpointSink, CheckpointSource, RunIdentity, StoreError, WrittenPage};
 
 /// The identity of `file` with only every `every`-th checkpoint kept; none where that interval
 /// can't be written down.
@@ -46,47 +43,21 @@ fn hand_over(
     every: NonZeroU64,
     sink: &mut dyn CheckpointSink,
 ) -> Result<(), StoreError> {
-    let mut stored = HashMap::new();
-    let mut written = BTreeMap::new();
+    let mut written = BTreeSet::new();
     let last = file.count() - 1;
     for index in 0..=last {
         let entries = file.entries(index).iter();
-        written.extend(entries.map(|entry| (entry.page_index, entry.digest)));
+        written.extend(entries.map(|entry| entry.page_index));
         if index == last || index as u64 % every == 0 {
-            keep(file, index, &written, &mut stored, sink)?;
+            let mut pages = written.iter().map(|&page_index| WrittenPage {
+                page_index,
+                content: file.page(index, page_index),
+            });
+            sink.append(&file.state(index), &mut pages)?;
             written.clear();
             file.release();
         }
     }
     file.check_unchanged()?;
     sink.finish(file.summary())
-}
-
-/// Hands checkpoint `index` to `sink`, with the pages `written` since the one kept before. `stored` has
-/// the digests under which the sink has bytes.
-fn keep(
-    file: &CheckpointFile,
-    index: usize,
-    written: &BTreeMap<u32, [u8; 32]>,
-    stored: &mut HashMap<u32, [u8; 32]>,
-    sink: &mut dyn CheckpointSink,
-) -> Result<(), StoreError> {
-    let mut dirty = WrittenDigest::default();
-    let mut pages = Vec::with_capacity(written.len());
-    for (&page_index, &digest) in written {
-        dirty.add(page_index, &digest);
-        let content = file.page_at(index, page_index);
-        let known = matches!(content, PageContent::Bytes(_))
-            && stored.insert(page_index, digest) == Some(digest);
-        pages.push(WrittenPage {
-            page_index,
-            digest,
-            content: (!known).then_some(content),
-        });
-    }
-    let state = CheckpointState {
-        dirty_digest: dirty.finish(),
-        ..file.state(index)
-    };
-    sink.append(&state, &mut pages.into_iter())
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use bytemuck::{Pod, try_cast_slice};
 
+use super::StoreError;
 use super::index::{Claim, IndexBuilder, PageIndex};
 use super::layout::{
     ALIGN_BYTES, END_MAGIC, End, Header, HeaderFlaw, KIND_BYTES, KIND_IMAGE, KIND_STORED,
     KIND_ZERO, MAGIC, PageEntry, RECORD_MAGIC, RawHeader, Record, VERSION, align, entries_digest,
 };
 use super::map::FileMap;
-use super::{StoreError, WrittenDigest};
 use crate::limits::{
     INPUT_BASE, NULL_END, OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, PAGE_COUNT,
     REGION_DATA_BYTES_MAX, RUN_CYCLES_MAX,
@@ -190,22 +190,17 @@ impl<'a> Walk<'a> {
         self.padding()?;
         let ascending = entries.is_sorted_by(|a, b| a.page_index < b.page_index);
         self.expect(ascending, offset, "order of pages")?;
-        let mut written = WrittenDigest::default();
-        for (entry, claim) in claims(entries, self.at) {
-            written.add(entry.page_index, &entry.digest);
+        let (pages_at, checkpoint) = (self.at, found.offsets.len());
+        for (entry, claim) in claims(entries, pages_at) {
             self.expect(storable(entry.page_index), offset, "page number")?;
             let claim = claim.ok_or_else(|| self.damaged(offset, "kind of a page entry"))?;
-            if let Claim::Bytes(location) = claim {
-                let page = self.slice(PAGE_BYTES as u64)?;
-                let intact = !self.verify_pages || *blake3::hash(page).as_bytes() == entry.digest;
-                self.expect(intact, location, "page digest")?;
-            }
-            let checkpoint = found.offsets.len();
-            let pushed = (found.builder).push(entry.page_index, checkpoint, &entry.digest, claim);
+            let pushed = found.builder.push(entry.page_index, checkpoint, claim);
             pushed.map_err(|what| self.damaged(offset, what))?;
         }
-        let complete = written.finish() == record.dirty_digest;
-        self.expect(complete, offset, "digest of written pages")?;
+        let stored = entries.iter().filter(|entry| entry.kind == KIND_BYTES);
+        let pages = self.slice((stored.count() * PAGE_BYTES) as u64)?;
+        let intact = !self.verify_pages || *blake3::hash(pages).as_bytes() == record.pages_digest;
+        self.expect(intact, pages_at, "digest of pages")?;
         found.last = Some(record);
         found.offsets.push(offset);
         self.map.release(offset as usize..self.at as usize);

@@ -6,11 +6,13 @@
 //! whole; only where there is nothing to go on with is it removed. Bytes are written, never stored
 //! through a map: a full disk is an error and not a signal.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-use bytemuck::{Zeroable, bytes_of, cast_slice};
+use bytemuck::{bytes_of, cast_slice};
 use tempfile::NamedTempFile;
 
 use super::file::CheckpointFile;
@@ -28,6 +30,10 @@ use crate::limits::PAGE_BYTES;
 /// What is kept in memory before it goes to the file. Also what a reader maps at once where the
 /// system maps whole folios.
 const BUFFER_BYTES: usize = 1 << 16;
+
+/// Bytes of pages that are hashed in one piece: enough to fill the hasher's lanes, as one page does not
+/// (PERF.md C-1).
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Checkpoints from which [`CheckpointWriter::resume`] can go on: the last one is never gone on from.
 const RESUMABLE_COUNT: u64 = 2;
@@ -51,12 +57,33 @@ pub struct CheckpointWriter {
     file: Box<dyn StorageFile>,
     buffer: Vec<u8>,
     path: PathBuf,
-    written: u64,
+    /// Bytes that were appended.
+    flushed: u64,
     /// What the file may have at most.
     budget_bytes: u64,
     sequence: u64,
     previous_digest: [u8; 32],
+    /// The last version of each page that has one in the file.
+    stored: HashMap<u32, Stored>,
     state: State,
+}
+
+/// A page that has bytes in the file.
+#[derive(Clone, Copy)]
+pub(super) struct Stored {
+    /// Byte at which they lie.
+    at: u64,
+    /// Sum of its words: pages of which it differs need not be read to be told apart.
+    word_sum: u64,
+}
+
+impl Stored {
+    pub fn new(at: u64, bytes: &[u8; PAGE_BYTES]) -> Self {
+        let (words, _) = bytes.as_chunks();
+        let words = words.iter().map(|&word| u64::from_le_bytes(word));
+        let word_sum = words.fold(0, u64::wrapping_add);
+        Self { at, word_sum }
+    }
 }
 
 /// A name that goes with its owner, unless what stands there is worth something.
@@ -166,10 +193,11 @@ impl CheckpointWriter {
             buffer: Vec::with_capacity(BUFFER_BYTES),
             partial: Some(partial),
             path: path.to_owned(),
-            written: prefix.bytes(),
+            flushed: prefix.bytes(),
             budget_bytes: u64::MAX,
             sequence: prefix.count() as u64,
             previous_digest: prefix.digest(),
+            stored: prefix.stored().collect(),
             state: State::Open,
         };
         Ok((writer, Some(prefix)))
@@ -182,7 +210,13 @@ impl CheckpointWriter {
     pub fn scratch(identity: &RunIdentity, input: &[u8]) -> Result<Self, StoreError> {
         let path = std::env::temp_dir();
         let file = tempfile::tempfile().map_err(StoreError::io(&path, "create a scratch"))?;
-        Self::begin(Box::new(DiskFile(file)), None, path, identity, input)
+        Self::begin(
+            Box::new(DiskFile::new(file, 0)),
+            None,
+            path,
+            identity,
+            input,
+        )
     }
 
     fn begin(
@@ -203,10 +237,11 @@ impl CheckpointWriter {
             buffer: Vec::with_capacity(BUFFER_BYTES),
             partial,
             path,
-            written: 0,
+            flushed: 0,
             budget_bytes: u64::MAX,
             sequence: 0,
             previous_digest: header.digest(),
+            stored: HashMap::new(),
             state: State::Open,
         };
         writer.put(header.bytes())?;
@@ -223,9 +258,14 @@ impl CheckpointWriter {
         self
     }
 
-    /// An error if the file, with `more` bytes and an end record, goes beyond its budget.
-    fn check_budget(&self, more: u64, cycle: u64) -> Result<(), StoreError> {
-        let bytes = align(self.written + more) + ALIGN_BYTES;
+    /// Bytes that were put into the file, or wait for it.
+    fn written(&self) -> u64 {
+        self.flushed + self.buffer.len() as u64
+    }
+
+    /// An error if a file of `bytes` bytes and an end record goes beyond its budget.
+    fn check_budget(&self, bytes: u64, cycle: u64) -> Result<(), StoreError> {
+        let bytes = align(bytes) + ALIGN_BYTES;
         if bytes <= self.budget_bytes {
             return Ok(());
         }
@@ -254,30 +294,35 @@ impl CheckpointWriter {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.written += bytes.len() as u64;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let room = BUFFER_BYTES - self.buffer.len();
-            let (piece, tail) = rest.split_at(rest.len().min(room));
+        for piece in bytes.chunks(BUFFER_BYTES) {
             self.buffer.extend_from_slice(piece);
-            rest = tail;
-            if self.buffer.len() == BUFFER_BYTES {
-                self.flush()?;
-            }
+            self.flush_whole()?;
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
-        let appended = self.file.append(&self.buffer);
-        self.buffer.clear();
+    /// Appends what the buffer has, but for the last bytes that fill no place of [`BUFFER_BYTES`]: what begins and
+    /// ends at such places is kept by the system in fewer parts, and taken faster.
+    fn flush_whole(&mut self) -> Result<(), StoreError> {
+        let end = self.written() & !(BUFFER_BYTES as u64 - 1);
+        self.flush(end.saturating_sub(self.flushed) as usize)
+    }
+
+    /// Appends the first `bytes` of the buffer.
+    fn flush(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let appended = self.file.append(&self.buffer[..bytes]);
+        self.buffer.drain(..bytes);
+        self.flushed += bytes as u64;
         appended.map_err(StoreError::io(&self.path, "write"))
     }
 
     /// Zeros to the next aligned byte.
     fn pad(&mut self) -> Result<(), StoreError> {
         const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
-        let missing = (align(self.written) - self.written) as usize;
+        let missing = (align(self.written()) - self.written()) as usize;
         self.put(&ZEROS[..missing])
     }
 
@@ -301,33 +346,57 @@ impl CheckpointWriter {
         state: &CheckpointState,
         written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
-        let mut pages: Vec<&[u8; PAGE_BYTES]> = Vec::with_capacity(written.len());
-        let mut entries = vec![PageEntry::zeroed(); written.len()];
-        for (entry, page) in entries.iter_mut().zip(written) {
-            let kind = match page.content {
-                Some(PageContent::Bytes(bytes)) => {
-                    pages.push(bytes);
-                    KIND_BYTES
+        let head = self.buffer.len();
+        let entries_bytes = written.len() * size_of::<PageEntry>();
+        let head_bytes = align((size_of::<Record>() + entries_bytes) as u64);
+        // The head says the digest of the pages behind it.
+        self.buffer.resize(head + head_bytes as usize, 0);
+        let first = self.buffer.len();
+        let pages_at = self.written();
+        let mut hasher = blake3::Hasher::new();
+        let mut pages = Vec::with_capacity(written.len());
+        let mut entries = Vec::with_capacity(written.len());
+        for WrittenPage {
+            page_index,
+            content,
+        } in written
+        {
+            let kind = match content {
+                PageContent::Image => KIND_IMAGE,
+                PageContent::Zero => KIND_ZERO,
+                PageContent::Bytes(bytes) => {
+                    let at = pages_at + (pages.len() * PAGE_BYTES) as u64;
+                    if self.is_stored(page_index, at, bytes)? {
+                        KIND_STORED
+                    } else {
+                        if self.buffer.len() == first + PIECE_BYTES {
+                            hasher.update(&self.buffer[first..]);
+                            self.buffer.truncate(first);
+                        }
+                        self.buffer.extend_from_slice(bytes);
+                        pages.push(bytes);
+                        KIND_BYTES
+                    }
                 }
-                Some(PageContent::Image) => KIND_IMAGE,
-                Some(PageContent::Zero) => KIND_ZERO,
-                None => KIND_STORED,
             };
-            *entry = PageEntry {
-                page_index: page.page_index,
-                kind,
-                digest: page.digest,
-            };
+            entries.push(PageEntry { page_index, kind });
         }
-        let record = Record::new(self.sequence, state, &entries, self.previous_digest);
-        let head_bytes = size_of::<Record>() + size_of_val(&entries[..]);
-        let bytes = align(head_bytes as u64) + (pages.len() * PAGE_BYTES) as u64;
-        self.check_budget(bytes, state.cycle)?;
-        self.put(bytes_of(&record))?;
-        self.put(cast_slice(&entries))?;
-        self.pad()?;
-        for bytes in pages {
-            self.put(bytes)?;
+        hasher.update(&self.buffer[first..]);
+        let digest = *hasher.finalize().as_bytes();
+        let pages_bytes = pages.len() * PAGE_BYTES;
+        self.check_budget(pages_at + pages_bytes as u64, state.cycle)?;
+        let record = Record::new(self.sequence, state, &entries, digest, self.previous_digest);
+        let (record_bytes, entries_bytes) = self.buffer[head..].split_at_mut(size_of::<Record>());
+        record_bytes.copy_from_slice(bytes_of(&record));
+        entries_bytes[..size_of_val(&entries[..])].copy_from_slice(cast_slice(&entries));
+        if pages_bytes <= PIECE_BYTES {
+            self.flush_whole()?;
+        } else {
+            // Only the last piece is there: all of them once more.
+            self.buffer.truncate(first);
+            for bytes in pages {
+                self.put(bytes)?;
+            }
         }
         self.sequence += 1;
         self.previous_digest = record.digest;
@@ -337,17 +406,52 @@ impl CheckpointWriter {
         Ok(())
     }
 
+    /// Whether page `page_index` was stored last as `bytes`; if not, it will lie at byte `at`, behind all that was
+    /// written.
+    fn is_stored(
+        &mut self,
+        page_index: u32,
+        at: u64,
+        bytes: &[u8; PAGE_BYTES],
+    ) -> Result<bool, StoreError> {
+        let new = Stored::new(at, bytes);
+        let mut known = match self.stored.entry(page_index) {
+            Entry::Occupied(known) => known,
+            Entry::Vacant(unknown) => {
+                unknown.insert(new);
+                return Ok(false);
+            }
+        };
+        let Stored { at, word_sum } = *known.get();
+        if word_sum == new.word_sum {
+            let mut read = [0; PAGE_BYTES];
+            let stored = match at.checked_sub(self.flushed) {
+                Some(at) => &self.buffer[at as usize..],
+                None => {
+                    let io = StoreError::io(&self.path, "read");
+                    self.file.read(at, &mut read).map_err(io)?;
+                    &read[..]
+                }
+            };
+            if stored.starts_with(bytes) {
+                return Ok(true);
+            }
+        }
+        known.insert(new);
+        Ok(false)
+    }
+
     fn publish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
-        let file_bytes = align(self.written + size_of::<End>() as u64);
+        let file_bytes = align(self.written() + size_of::<End>() as u64);
         let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
         self.put(bytes_of(&end))?;
         self.pad()?;
-        self.flush()?;
+        self.flush(self.buffer.len())?;
         // From the new name on, the old one is no longer this writer's to remove.
-        let Some(mut partial) = self.partial.take() else {
-            return Ok(());
-        };
         let io = |doing| StoreError::io(&self.path, doing);
+        let Some(mut partial) = self.partial.take() else {
+            return self.file.share().map_err(io("lock"));
+        };
         self.file.sync().map_err(io("sync"))?;
         let storage = &partial.storage;
         storage
@@ -365,7 +469,7 @@ impl Drop for CheckpointWriter {
         let kept = self.partial.as_ref().is_some_and(|partial| partial.keep);
         if kept && self.state == State::Open {
             // Without it a run that is gone on with begins a little earlier.
-            let _lost = self.flush();
+            let _lost = self.flush(self.buffer.len());
         }
     }
 }

@@ -239,6 +239,16 @@ impl Program {
         }
     }
 
+    /// Whether any byte of the file lies on page `page_index`.
+    #[must_use]
+    pub fn sets_page(&self, page_index: u32) -> bool {
+        let base = u64::from(page_index) << PAGE_BYTES_LOG2;
+        self.segments.iter().any(|segment| {
+            let start = u64::from(segment.address);
+            start.max(base) < (start + segment.file.len() as u64).min(base + PAGE_BYTES as u64)
+        })
+    }
+
     /// Copies what the file puts into page `page_index` over `page`, and says whether any byte of
     /// the file lies there. Bytes the file does not set are left alone.
     pub fn copy_page(&self, page_index: u32, page: &mut [u8; PAGE_BYTES]) -> bool {

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::{CheckpointSource, PageContent, StoreError};
+use super::image::{bytes_of, image_of};
+use crate::checkpoint::{CheckpointSource, StoreError};
 use crate::limits::PAGE_BYTES;
 use crate::program::Program;
 
@@ -33,19 +34,10 @@ pub fn for_each_checkpoint(
     let mut pages = Vec::new();
     for checkpoint in 0..source.count() {
         pages.clear();
-        source.for_each_changed_page(checkpoint, &mut |page| {
-            let page_index = page.page_index;
+        source.for_each_changed_page(checkpoint, &mut |page_index, content| {
             let changed_bytes = program.map(|program| {
-                let image = || {
-                    let mut image = Box::new([0; PAGE_BYTES]);
-                    program.copy_page(page_index, &mut image);
-                    image
-                };
-                let bytes = match page.content {
-                    PageContent::Bytes(bytes) => Box::new(*bytes),
-                    PageContent::Image => image(),
-                    PageContent::Zero => Box::new([0; PAGE_BYTES]),
-                };
+                let image = || Box::new(image_of(program, page_index));
+                let bytes = Box::new(bytes_of(program, page_index, content));
                 let version = versions.entry(page_index).or_insert_with(image);
                 let pairs = version.iter().zip(bytes.iter());
                 let count = pairs.filter(|(before, after)| before != after).count();

@@ -18,12 +18,12 @@
 //! checkpoint; one that was gone again at every earlier checkpoint is not seen, and so the
 //! result depends on the intervals.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::intake::image_digest;
+use super::image::{bytes_of, is_content};
 use super::{RangeReplay, ReplayError, ReplayOptions, Run, worker};
 use crate::checkpoint::CheckpointState;
 use crate::trace::columns::{Column, ColumnSet};
@@ -184,18 +184,13 @@ struct States<'a> {
 /// One run's written pages, up to the checkpoint visited last.
 struct Side<'a> {
     run: Run<'a>,
-    digests: HashMap<u32, [u8; 32]>,
     /// The checkpoint whose pages come next.
     next: usize,
 }
 
 impl<'a> States<'a> {
     fn new(a: &Run<'a>, b: &Run<'a>) -> Self {
-        let side = |run: &Run<'a>| Side {
-            run: *run,
-            digests: HashMap::new(),
-            next: 0,
-        };
+        let side = |run: &Run<'a>| Side { run: *run, next: 0 };
         Self {
             sides: [side(a), side(b)],
             same_program: same_program(a, b),
@@ -217,9 +212,9 @@ impl<'a> States<'a> {
             side.advance(cycle, &mut changed);
         }
         let [a, b] = &self.sides;
-        changed
+        !changed
             .iter()
-            .any(|&page_index| a.digest(page_index) != b.digest(page_index))
+            .all(|&page_index| a.is_page_of(b, cycle, page_index))
     }
 }
 
@@ -237,19 +232,24 @@ impl Side<'_> {
     fn advance(&mut self, cycle: u64, changed: &mut BTreeSet<u32>) {
         let end = self.checkpoint(cycle) + 1;
         for index in self.next..end {
-            let digests = &mut self.digests;
             let source = self.run.checkpoints();
-            source.for_each_changed_page(index, &mut |page| {
-                digests.insert(page.page_index, page.digest);
-                changed.insert(page.page_index);
+            source.for_each_changed_page(index, &mut |page_index, _| {
+                changed.insert(page_index);
             });
         }
         self.next = end;
     }
 
-    fn digest(&self, page_index: u32) -> [u8; 32] {
-        let known = self.digests.get(&page_index).copied();
-        known.unwrap_or_else(|| image_digest(self.run.program(), page_index))
+    /// Whether page `page_index` is before `cycle` as it is in the `other` run.
+    fn is_page_of(&self, other: &Side<'_>, cycle: u64, page_index: u32) -> bool {
+        let [ours, theirs] = [self, other].map(|side| {
+            side.run
+                .checkpoints()
+                .page(side.checkpoint(cycle), page_index)
+        });
+        let program = self.run.program();
+        let bytes = bytes_of(program, page_index, ours);
+        is_content(program, page_index, &bytes, theirs)
     }
 }
 

@@ -6,12 +6,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::intake::{Intake, image_digest};
+use super::image::bytes_of;
+use super::intake::Intake;
 use super::outlet::{Outlet, in_background};
-use crate::checkpoint::{
-    CheckpointSink, PageContent, PageVersions, Prefix, RunIdentity, RunSummary, StoreError,
-};
-use crate::limits::{INTERVAL_CYCLES, PAGE_BYTES};
+use crate::checkpoint::{CheckpointSink, Prefix, RunIdentity, RunSummary, StoreError};
+use crate::limits::INTERVAL_CYCLES;
 use crate::program::Program;
 use crate::vm::machine::MachineError;
 use crate::vm::{
@@ -56,7 +55,7 @@ pub struct FastPass<'a> {
     pub cancel: Option<&'a AtomicBool>,
     /// Called now and then with the number of cycles run since the last call.
     pub progress: Option<&'a (dyn Fn(u64) + Sync)>,
-    /// Whether checkpoints are digested and stored on a thread of their own, which the pass begins and
+    /// Whether checkpoints are stored on a thread of their own, which the pass begins and
     /// ends, while the guest runs on; otherwise on the calling one. What a sink gets is the same.
     pub background: bool,
 }
@@ -190,14 +189,13 @@ fn pass_on<M: GuestMemory>(
     let Some(sink) = sink else {
         return run(&mut machine, program, pass, 0, &mut Outlet::Nowhere, text);
     };
-    let mut versions = PageVersions::default();
     let mut boundary = 0;
     if let Some(prefix) = &prefix {
-        restore(&mut machine, program, prefix, &mut versions)?;
+        restore(&mut machine, program, prefix)?;
         // The checkpoint it stands at is there.
         boundary = next_boundary(machine.cycle(), pass.interval);
     }
-    let mut intake = Intake::new(program, versions, sink);
+    let mut intake = Intake::new(program, sink);
     let mut run =
         |outlet: &mut Outlet<'_, '_>| run(&mut machine, program, pass, boundary, outlet, text);
     let ran = match pass.background {
@@ -273,7 +271,6 @@ fn restore<M: GuestMemory>(
     machine: &mut Machine<M>,
     program: &Program,
     prefix: &Prefix,
-    versions: &mut PageVersions,
 ) -> Result<(), PassError> {
     let state = prefix.state();
     let trap = |kind| Trap {
@@ -284,21 +281,9 @@ fn restore<M: GuestMemory>(
     };
     let mut restored: Result<(), PassError> = Ok(());
     prefix.for_each_page(&mut |page| {
-        let (page_index, image) = (page.page_index, image_digest(program, page.page_index));
-        versions.set(page_index, image, page.stored);
-        if page.image.is_some_and(|claimed| claimed != image) && restored.is_ok() {
-            restored = Err(prefix.damaged("a page as the program leaves it").into());
-        }
-        let mut bytes = [0; PAGE_BYTES];
-        match page.content {
-            PageContent::Bytes(stored) => bytes = *stored,
-            PageContent::Image => {
-                program.copy_page(page_index, &mut bytes);
-            }
-            PageContent::Zero => {}
-        }
         // All of them, so that as many are backed as were.
-        let set = machine.set_page(page_index, &bytes);
+        let bytes = bytes_of(program, page.page_index, page.content);
+        let set = machine.set_page(page.page_index, &bytes);
         if restored.is_ok() {
             restored = set.map_err(|kind| trap(kind).into());
         }

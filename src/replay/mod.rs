@@ -21,6 +21,7 @@ pub(crate) mod cache;
 pub mod changes;
 pub mod divergence;
 pub mod fast_pass;
+pub(crate) mod image;
 mod intake;
 mod outlet;
 pub mod seek;
@@ -55,14 +56,6 @@ pub enum ReplayError {
         checkpoint: usize,
         /// What differs.
         what: &'static str,
-    },
-    /// A page that the checkpoints say is as the program leaves it is another.
-    #[error(
-        "the checkpoints say that page {page_index:#x} is as the program leaves it, and it is not; make them again"
-    )]
-    Image {
-        /// Its address divided by the page size.
-        page_index: u32,
     },
     /// The guest stopped inside an interval that the checkpoints say it completed.
     #[error("replay stopped early: {0}; make the checkpoints again")]
@@ -158,8 +151,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// [`ReplayError::Program`] when they were taken from another one, [`ReplayError::Boundary`] when
-    /// the first of them is not the state before the first cycle, [`ReplayError::Image`] when a page
-    /// is said to be as the program leaves it and is not.
+    /// the first of them is not the state before the first cycle.
     pub fn new(
         program: &'a Program,
         checkpoints: &'a dyn CheckpointSource,
@@ -173,12 +165,6 @@ impl<'a> Run<'a> {
             });
         }
         check_first(program, checkpoints)?;
-        let differs = |(page_index, digest): &&(u32, [u8; 32])| {
-            intake::image_digest(program, *page_index) != *digest
-        };
-        if let Some(&(page_index, _)) = checkpoints.images().iter().find(differs) {
-            return Err(ReplayError::Image { page_index });
-        }
         Ok(Self {
             program,
             checkpoints,

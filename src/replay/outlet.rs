@@ -2,15 +2,15 @@
 //!
 //! In: a machine at a boundary. Out: its state and written pages in an [`Intake`]. The other thread gets
 //! batches of checkpoints, as waking it takes longer than copying a few pages; a few batches go round,
-//! so that what is held does not follow the run's length. It does not know digests or files.
+//! so that what is held does not follow the run's length. It does not know files.
 
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ScopedJoinHandle};
 
 use super::fast_pass::PassError;
-use super::intake::{BACKED, Intake, page_digest, undigested_state};
+use super::intake::{BACKED, Intake, state_of};
 use crate::checkpoint::{CheckpointState, StoreError};
 use crate::limits::PAGE_BYTES;
 use crate::program::Program;
@@ -62,11 +62,11 @@ fn append_here<M: GuestMemory>(
     machine: &mut Machine<M>,
     program: &Program,
 ) -> Result<(), StoreError> {
-    let state = undigested_state(machine, program);
+    let state = state_of(machine, program);
     let (memory, pages) = machine.memory_and_pages();
     let page_indices = pages.sorted_dirty();
     let page = |n: usize| memory.page(page_indices[n]).expect(BACKED);
-    intake.append(&state, page_indices, &[], page)
+    intake.append(&state, page_indices, page)
 }
 
 /// Some checkpoints, copied.
@@ -76,8 +76,6 @@ struct Batch {
     states: Vec<(CheckpointState, usize)>,
     page_indices: Vec<u32>,
     pages: Vec<[u8; PAGE_BYTES]>,
-    /// Of the first pages.
-    digests: Vec<[u8; 32]>,
 }
 
 impl Batch {
@@ -89,18 +87,10 @@ impl Batch {
         self.states.clear();
         self.page_indices.clear();
         self.pages.clear();
-        self.digests.clear();
-    }
-
-    /// Takes the digest of one more page; false if there is none.
-    fn digest_page(&mut self) -> bool {
-        let next = self.pages.get(self.digests.len());
-        self.digests.extend(next.map(page_digest));
-        next.is_some()
     }
 
     fn copy<M: GuestMemory>(&mut self, machine: &mut Machine<M>, program: &Program) {
-        let state = undigested_state(machine, program);
+        let state = state_of(machine, program);
         let (memory, pages) = machine.memory_and_pages();
         let page_indices = pages.sorted_dirty();
         self.states.push((state, page_indices.len()));
@@ -116,8 +106,7 @@ impl Batch {
         for &(state, count) in &self.states {
             let pages = &self.pages[first..first + count];
             let page_indices = &self.page_indices[first..first + count];
-            let known = &self.digests[first.min(self.digests.len())..];
-            intake.append(&state, page_indices, known, |n| &pages[n])?;
+            intake.append(&state, page_indices, |n| &pages[n])?;
             first += count;
         }
         Ok(())
@@ -160,15 +149,10 @@ impl Handover<'_, '_> {
         }
     }
 
-    /// Hands over what is in the batch, and begins another. Until there is one, this thread takes a part of
-    /// the other's work.
+    /// Hands over what is in the batch, and begins another as soon as there is one.
     fn hand_over(&mut self) -> Result<(), StoreError> {
         while self.spare.is_empty() {
-            match self.stored.try_recv() {
-                Ok(batch) => self.spare.push(batch),
-                Err(TryRecvError::Empty) if self.batch.digest_page() => {}
-                Err(_) => self.wait()?,
-            }
+            self.wait()?;
         }
         let next = self.spare.pop().unwrap_or_default();
         let batch = std::mem::replace(&mut self.batch, next);

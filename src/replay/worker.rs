@@ -7,9 +7,10 @@
 use std::ops::Range;
 
 use super::fast_pass::{STEP_CYCLES, next_boundary};
-use super::intake::dirty_digest;
+use super::image::is_content;
+use super::intake::BACKED;
 use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
-use crate::checkpoint::RunSummary;
+use crate::checkpoint::{PageContent, RunSummary};
 use crate::limits::{
     OUTPUT_BASE, PAGE_BYTES, PAGE_BYTES_LOG2, REGION_DATA_BYTES_MAX, REGION_HEADER_BYTES,
 };
@@ -281,11 +282,31 @@ fn difference<M: GuestMemory>(
         Some("registers")
     } else if machine.text_bytes() != expected.text_bytes {
         Some("text length")
-    } else if dirty_digest(machine) != expected.dirty_digest {
+    } else if !is_memory(machine, run, index) {
         Some("memory")
     } else {
         exit_code.and_then(|code| end_difference(machine, run.checkpoints().summary(), code))
     }
+}
+
+/// Whether the pages written since the last boundary are those that checkpoint `index` says were, byte for
+/// byte. Which they are follows from the guest's stores alone, whatever was restored before.
+fn is_memory<M: GuestMemory>(machine: &mut Machine<M>, run: &Run<'_>, index: usize) -> bool {
+    let (memory, pages) = machine.memory_and_pages();
+    let mut written = pages.sorted_dirty().iter();
+    let mut equal = true;
+    let visit = &mut |page_index, content: PageContent<'_>| {
+        equal = equal
+            && written.next() == Some(&page_index)
+            && is_content(
+                run.program(),
+                page_index,
+                memory.page(page_index).expect(BACKED),
+                content,
+            );
+    };
+    run.checkpoints().for_each_written_page(index, visit);
+    equal && written.next().is_none()
 }
 
 /// What of a run that has just ended differs from `summary`.

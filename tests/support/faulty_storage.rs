@@ -24,6 +24,7 @@ pub enum Operation {
     Handle,
     Cut,
     Append,
+    Read,
     Sync,
     Publish,
     SyncFolder,
@@ -145,6 +146,11 @@ impl StorageFile for FaultyFile {
         self.storage.log().writes.push((self.at, bytes.to_vec()));
         self.at += bytes.len() as u64;
         self.file.append(bytes)
+    }
+
+    fn read(&mut self, offset: u64, to: &mut [u8]) -> io::Result<()> {
+        self.storage.operation(Operation::Read)?;
+        self.file.read(offset, to)
     }
 
     fn sync(&mut self) -> io::Result<()> {

@@ -10,7 +10,7 @@ use std::ops::Range;
 pub const PAGE: usize = 4096;
 pub const HEADER: usize = 256;
 pub const RECORD: usize = 384;
-pub const ENTRY: usize = 40;
+pub const ENTRY: usize = 8;
 pub const END: usize = 192;
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
@@ -57,25 +57,19 @@ impl Forge<'_> {
         let count = half(self.bytes, at + 36)? as usize;
         let entries = at + RECORD..at + RECORD + count * ENTRY;
         self.bytes.get(entries.clone())?;
-        let mut page = entries.end.next_multiple_of(PAGE);
-        let mut dirty = blake3::Hasher::new();
-        for entry in entries.clone().step_by(ENTRY) {
-            if half(self.bytes, entry + 4)? == 0
-                && let Some(bytes) = self.bytes.get(page..page + PAGE)
-            {
-                let digest = hash(bytes);
-                self.set(entry + 8, digest);
-                page += PAGE;
-            }
-            dirty.update(&self.bytes[entry..entry + 4]);
-            dirty.update(&self.bytes[entry + 8..entry + ENTRY]);
+        let pages = entries.end.next_multiple_of(PAGE);
+        let kinds = entries.clone().step_by(ENTRY);
+        let stored = kinds.filter(|entry| half(self.bytes, entry + 4) == Some(0));
+        let next = pages + stored.count() * PAGE;
+        if let Some(pages) = self.bytes.get(pages..next) {
+            let digest = hash(pages);
+            self.set(at + 168, digest);
         }
-        self.set(at + 168, *dirty.finalize().as_bytes());
         let digest = hash(&self.bytes[entries]);
         self.set(at + 200, digest);
         self.set(at + 232, previous);
         self.set(at + 352, hash(&self.bytes[at..at + 352]));
-        Some(page)
+        Some(next)
     }
 
     fn end(&mut self, at: usize, previous: [u8; 32]) -> Option<()> {

@@ -130,7 +130,6 @@ impl Guest<'_> {
             program: self.program,
             store: MemoryStore::new(identity, self.input),
             states: Vec::new(),
-            handed_over: Pages::new(),
         };
         let mut written = Vec::new();
         let passed = fast_pass(
@@ -284,8 +283,6 @@ struct Kept<'a> {
     program: &'a Program,
     store: MemoryStore,
     states: Vec<(CheckpointState, Pages)>,
-    /// The bytes of each page that were handed over last.
-    handed_over: Pages,
 }
 
 impl CheckpointSink for Kept<'_> {
@@ -301,17 +298,13 @@ impl CheckpointSink for Kept<'_> {
         };
         for page in &written {
             let bytes = match page.content {
-                Some(PageContent::Bytes(bytes)) => {
-                    self.handed_over.insert(page.page_index, *bytes);
-                    *bytes
-                }
-                Some(PageContent::Zero) => [0; PAGE_BYTES],
-                Some(PageContent::Image) => {
+                PageContent::Bytes(bytes) => *bytes,
+                PageContent::Zero => [0; PAGE_BYTES],
+                PageContent::Image => {
                     let mut base = [0; PAGE_BYTES];
                     self.program.copy_page(page.page_index, &mut base);
                     base
                 }
-                None => self.handed_over[&page.page_index],
             };
             pages.insert(page.page_index, bytes);
         }
