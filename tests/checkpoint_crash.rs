@@ -103,7 +103,10 @@ fn any_failing_operation_is_an_error_and_publishes_nothing() {
         ErrorKind::Other,
     ];
     let operations = whole.operations();
-    assert!(operations.contains(&Operation::Read), "a page was as before");
+    assert!(
+        operations.contains(&Operation::Read),
+        "a page was as before"
+    );
     let publish = operations.iter().position(|&op| op == Operation::Publish);
     let publish = publish.expect("a file that was published");
     let mut resumed = 0;
