@@ -1,6 +1,10 @@
 //! Laws of the checkpoint file: it says what the store in memory says, no byte of it is free, and
 //! nothing unfinished ever stands under its name.
 
+#[path = "support/encode.rs"]
+mod encode;
+#[path = "support/flipping.rs"]
+mod flipping;
 #[path = "support/guests.rs"]
 mod guests;
 #[path = "support/recorded.rs"]
@@ -8,6 +12,7 @@ mod recorded;
 #[path = "support/stored.rs"]
 mod stored;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -55,7 +60,8 @@ fn contents(source: &dyn CheckpointSource) -> Vec<String> {
                 content => (page, content == PageContent::Image, [0; PAGE_BYTES]),
             });
         });
-        assert!(runs(source, index).concat() == pages, "checkpoint {index}");
+        let runs = runs(source, None, index).concat();
+        assert!(runs == pages, "checkpoint {index}");
         source.for_each_changed_page(index, &mut |page, content| {
             assert!(content == source.page(index, page), "page {page}");
             lines.push(format!("changed {page} {content:?}"));
@@ -69,9 +75,13 @@ fn contents(source: &dyn CheckpointSource) -> Vec<String> {
 }
 
 /// Page number, whether it is as the program leaves it, and bytes of the pages of each run.
-fn runs(source: &dyn CheckpointSource, index: usize) -> Vec<Vec<(u32, bool, [u8; PAGE_BYTES])>> {
+fn runs(
+    source: &dyn CheckpointSource,
+    base: Option<usize>,
+    index: usize,
+) -> Vec<Vec<(u32, bool, [u8; PAGE_BYTES])>> {
     let mut runs = Vec::new();
-    source.for_each_run(index, &mut |first, run| {
+    source.for_each_run(base, index, &mut |first, run| {
         let pages = (0..run.count()).map(|n| {
             let mut bytes = [0xFF; PAGE_BYTES];
             // In two pieces.
@@ -85,6 +95,51 @@ fn runs(source: &dyn CheckpointSource, index: usize) -> Vec<Vec<(u32, bool, [u8;
     runs
 }
 
+/// The pages at a checkpoint that are not as the program leaves them.
+fn image(source: &dyn CheckpointSource, index: usize) -> BTreeMap<u32, [u8; PAGE_BYTES]> {
+    let pages = runs(source, None, index).concat().into_iter();
+    let pages = pages.filter(|(_, is_image, _)| !is_image);
+    pages.map(|(page, _, bytes)| (page, bytes)).collect()
+}
+
+#[test]
+fn what_differs_between_two_checkpoints_makes_one_the_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recorded = Recorded::of("flipping", &flipping::flipping(60), b"");
+    let (program, input) = (&recorded.program, &recorded.input);
+    let pass = FastPass {
+        interval: 20,
+        ..FastPass::default()
+    };
+    let file = stored::at(&folder.path().join("flipping"), program, input, &pass);
+    let store = recorded.checkpoints(pass.interval);
+    let sources: [&dyn CheckpointSource; 2] = [&file, &store];
+    let mut kinds = [0; 3];
+    for source in sources {
+        let images: Vec<_> = (0..source.count()).map(|i| image(source, i)).collect();
+        for (base, index) in
+            (0..source.count()).flat_map(|a| (0..source.count()).map(move |b| (a, b)))
+        {
+            let mut pages = images[base].clone();
+            let others = runs(source, Some(base), index).concat();
+            assert!(base != index || others.is_empty());
+            for (page, is_image, bytes) in others {
+                kinds[if is_image {
+                    0
+                } else {
+                    1 + usize::from(bytes != [0; PAGE_BYTES])
+                }] += 1;
+                match is_image {
+                    true => pages.remove(&page),
+                    false => pages.insert(page, bytes),
+                };
+            }
+            assert!(pages == images[index], "{base} to {index}");
+        }
+    }
+    assert!(kinds.iter().all(|&count| count > 3), "all kinds: {kinds:?}");
+}
+
 #[test]
 fn pages_that_lie_together_come_together() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -94,10 +149,10 @@ fn pages_that_lie_together_come_together() {
         ..FastPass::default()
     };
     let file = stored::at(&folder.path().join("sieve"), &program, b"300000", &pass);
-    let last = runs(&file, file.count() - 1);
+    let last = runs(&file, None, file.count() - 1);
     assert!(last.iter().any(|run| run.len() > 1) && last.len() > 1);
     // As much of several as is asked for.
-    file.for_each_run(file.count() - 1, &mut |_, run| {
+    file.for_each_run(None, file.count() - 1, &mut |_, run| {
         let mut bytes = vec![0; run.count() * PAGE_BYTES];
         run.copy(0, &mut bytes);
         let mut pieces = bytes.clone();

@@ -14,7 +14,7 @@ use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use recorded::{Recorded, SMALL, all_columns};
 use tracelane::checkpoint::{
-    CheckpointSource, CheckpointState, MemoryStore, PageContent, RunIdentity, RunSummary,
+    CheckpointSource, CheckpointState, MemoryStore, PageContent, PageRun, RunIdentity, RunSummary,
 };
 use tracelane::limits::PAGE_BYTES;
 use tracelane::oracle::{OracleError, PolynomialOracle, StreamingOracle};
@@ -346,6 +346,14 @@ impl CheckpointSource for Tampered<'_> {
     }
     fn page(&self, index: usize, page_index: u32) -> PageContent<'_> {
         self.store.page(index, page_index)
+    }
+    fn for_each_run(
+        &self,
+        base: Option<usize>,
+        index: usize,
+        visit: &mut dyn FnMut(u32, PageRun<'_>),
+    ) {
+        self.store.for_each_run(base, index, visit);
     }
     fn for_each_written_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         let mut what = self.pages.filter(|_| index == self.index);

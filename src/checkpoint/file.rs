@@ -176,6 +176,36 @@ impl CheckpointFile {
         self.changed.fetch_or(there.is_err(), Ordering::Relaxed);
     }
 
+    /// Visits `pages`, with those in one piece that follow each other here and in memory.
+    fn visit_runs(
+        &self,
+        mut pages: impl Iterator<Item = (u32, Location)>,
+        visit: &mut dyn FnMut(u32, PageRun<'_>),
+    ) {
+        let mut run: Option<(u32, u64, usize)> = None;
+        loop {
+            let next = pages.next();
+            if let (Some((first, offset, count)), Some((page_index, Location::At(at)))) =
+                (&mut run, next)
+                && page_index as usize == *first as usize + *count
+                && at == *offset + (*count * PAGE_BYTES) as u64
+            {
+                *count += 1;
+                continue;
+            }
+            if let Some((first, offset, count)) = run.take() {
+                visit(first, PageRun::stored(self, offset, count));
+            }
+            match next {
+                Some((page_index, Location::At(at))) => run = Some((page_index, at, 1)),
+                Some((page_index, location)) => {
+                    visit(page_index, PageRun::of(self.content(location)));
+                }
+                None => break,
+            }
+        }
+    }
+
     /// Lets go of what is resident.
     pub(super) fn release(&self) {
         self.map.release(0..self.map.len());
@@ -231,29 +261,15 @@ impl CheckpointSource for CheckpointFile {
         self.release();
     }
 
-    fn for_each_run(&self, index: usize, visit: &mut dyn FnMut(u32, PageRun<'_>)) {
-        let mut run: Option<(u32, u64, usize)> = None;
-        let mut pages = self.index.newest(index);
-        loop {
-            let next = pages.next();
-            if let (Some((first, offset, count)), Some((page_index, Location::At(at)))) =
-                (&mut run, next)
-                && page_index as usize == *first as usize + *count
-                && at == *offset + (*count * PAGE_BYTES) as u64
-            {
-                *count += 1;
-                continue;
-            }
-            if let Some((first, offset, count)) = run.take() {
-                visit(first, PageRun::stored(self, offset, count));
-            }
-            match next {
-                Some((page_index, Location::At(at))) => run = Some((page_index, at, 1)),
-                Some((page_index, location)) => {
-                    visit(page_index, PageRun::of(self.content(location)));
-                }
-                None => break,
-            }
+    fn for_each_run(
+        &self,
+        base: Option<usize>,
+        index: usize,
+        visit: &mut dyn FnMut(u32, PageRun<'_>),
+    ) {
+        match base {
+            None => self.visit_runs(self.index.newest(index), visit),
+            Some(base) => self.visit_runs(self.index.others(base, index), visit),
         }
     }
 

@@ -129,6 +129,12 @@ impl IndexBuilder {
     }
 }
 
+/// The newest of a page's versions at `checkpoint`.
+fn newest_of(versions: &[Version], checkpoint: usize) -> Option<&Version> {
+    let count = versions.partition_point(|version| version.checkpoint as usize <= checkpoint);
+    versions[..count].last()
+}
+
 /// All versions of the pages of one run.
 #[derive(Default, Debug)]
 pub struct PageIndex {
@@ -160,12 +166,24 @@ impl PageIndex {
 
     /// Newest version at `checkpoint` of every page that had changed up to then, by ascending index.
     pub fn newest(&self, checkpoint: usize) -> impl Iterator<Item = (u32, Location)> {
-        let pages = self.versions.chunk_by(|a, b| a.page_index == b.page_index);
-        pages.filter_map(move |versions| {
-            let count =
-                versions.partition_point(|version| version.checkpoint as usize <= checkpoint);
-            let newest = versions[..count].last()?;
+        self.pages().filter_map(move |versions| {
+            let newest = newest_of(versions, checkpoint)?;
             Some((newest.page_index, newest.location()))
         })
+    }
+
+    /// Newest version at `checkpoint` of every page of which it is another than at `base`, by ascending index.
+    pub fn others(&self, base: usize, checkpoint: usize) -> impl Iterator<Item = (u32, Location)> {
+        self.pages().filter_map(move |versions| {
+            let [before, now] = [base, checkpoint].map(|checkpoint| {
+                newest_of(versions, checkpoint).map_or(Location::Image, Version::location)
+            });
+            (now != before).then_some((versions[0].page_index, now))
+        })
+    }
+
+    /// The versions of each page.
+    fn pages(&self) -> impl Iterator<Item = &[Version]> {
+        self.versions.chunk_by(|a, b| a.page_index == b.page_index)
     }
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::index::{Claim, IndexBuilder, Location, PageIndex};
 use super::{
-    CheckpointSink, CheckpointSource, CheckpointState, PageContent, RunIdentity, RunSummary,
-    StoreError, WrittenPage,
+    CheckpointSink, CheckpointSource, CheckpointState, PageContent, PageRun, RunIdentity,
+    RunSummary, StoreError, WrittenPage,
 };
 use crate::limits::PAGE_BYTES;
 
@@ -157,6 +157,19 @@ impl CheckpointSource for MemoryStore {
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         for (page_index, location) in self.index.newest(index) {
             visit(page_index, self.content(location));
+        }
+    }
+
+    fn for_each_run(
+        &self,
+        base: Option<usize>,
+        index: usize,
+        visit: &mut dyn FnMut(u32, PageRun<'_>),
+    ) {
+        let visit = |(page_index, location)| visit(page_index, PageRun::of(self.content(location)));
+        match base {
+            None => self.index.newest(index).for_each(visit),
+            Some(base) => self.index.others(base, index).for_each(visit),
         }
     }
 

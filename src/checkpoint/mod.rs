@@ -154,13 +154,15 @@ pub trait CheckpointSource: Sync {
     /// ascending page index. All other pages are as program and input leave them.
     fn for_each_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>));
 
-    /// Visits what [`for_each_page`](CheckpointSource::for_each_page) does, with pages in one piece that
-    /// follow each other and lie together in the store.
-    fn for_each_run(&self, index: usize, visit: &mut dyn FnMut(u32, PageRun<'_>)) {
-        self.for_each_page(index, &mut |page_index, content| {
-            visit(page_index, PageRun::of(content));
-        });
-    }
+    /// Visits what [`for_each_page`](CheckpointSource::for_each_page) does, or with a `base` those pages that
+    /// are others than at that checkpoint; pages in one piece that follow each other and lie together in the
+    /// store.
+    fn for_each_run(
+        &self,
+        base: Option<usize>,
+        index: usize,
+        visit: &mut dyn FnMut(u32, PageRun<'_>),
+    );
 
     /// Number of pages that changed with checkpoint `index` itself.
     fn changed_pages(&self, index: usize) -> usize;

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::fast_pass::{STEP_CYCLES, next_boundary};
-use super::image::is_content;
+use super::image::{bytes_of, image_of, is_content};
 use super::intake::BACKED;
 use super::{MachineState, RangeReplay, ReplayError, ReplayOptions, Run};
 use crate::checkpoint::{PageContent, RunSummary};
@@ -18,7 +18,9 @@ use crate::trace::chunk::Chunk;
 use crate::trace::columns::ColumnSet;
 use crate::trace::record::record;
 use crate::trace::view::ChunkView;
-use crate::vm::{DiscardText, GuestMemory, Limits, Machine, NoRecorder, PagedMemory, Stop};
+use crate::vm::{
+    DiscardText, GuestMemory, Limits, Machine, NoRecorder, PagedMemory, Stop, TrapKind,
+};
 
 /// Why every page of a checkpoint has room.
 const FITS: &str = "a replay's memory limit is the whole address space";
@@ -29,6 +31,8 @@ const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 pub(super) struct Worker<M: GuestMemory> {
     machine: Machine<M>,
     chunk: Chunk,
+    /// The checkpoint that memory is as at, but for pages that are dirty; none before the first restore.
+    base: Option<usize>,
     /// Whether the machine's state is one of this run (it is not before the first restore, nor
     /// after an error).
     usable: bool,
@@ -64,6 +68,7 @@ impl<M: GuestMemory> Worker<M> {
         Ok(Self {
             machine,
             chunk,
+            base: None,
             usable: false,
             shown: false,
         })
@@ -99,23 +104,18 @@ impl<M: GuestMemory> Worker<M> {
             source.check_unchanged()?;
             return Err(ReplayError::Boundary { checkpoint, what });
         }
+        let base = self.base.take().filter(|_| self.usable);
         (self.usable, self.shown) = (false, false);
-        let fits = machine.restart_with(run.program(), source.input(), |machine| {
-            let mut fits = Ok(());
-            source.for_each_run(checkpoint, &mut |first, pages| {
-                if fits.is_ok() && !pages.is_image() {
-                    let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
-                    fits = machine.set_pages(first, pages.count(), copy);
-                }
-            });
-            fits
-        });
+        let fits = match base {
+            None => restore_all(machine, run, checkpoint),
+            Some(base) => restore_others(machine, run, base, checkpoint),
+        };
         assert_eq!(fits, Ok(()), "{FITS}");
         let (cycle, pc) = (state.cycle, state.pc);
         machine.set_state(run.program(), cycle, pc, &state.registers, state.text_bytes);
         machine.pages_mut().clear_dirty();
         source.check_unchanged()?;
-        self.usable = true;
+        (self.base, self.usable) = (Some(checkpoint), true);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl<M: GuestMemory> Worker<M> {
                     });
                 }
                 machine.pages_mut().clear_dirty();
-                self.shown = false;
+                (self.base, self.shown) = (Some(index), false);
             }
         }
         self.usable = true;
@@ -258,6 +258,50 @@ impl<M: GuestMemory> RangeReplay for Worker<M> {
         self.shown = cycle < run.rows();
         self.settle(run, options)
     }
+}
+
+/// Makes memory what it is at `checkpoint`, whatever it was.
+fn restore_all<M: GuestMemory>(
+    machine: &mut Machine<M>,
+    run: &Run<'_>,
+    checkpoint: usize,
+) -> Result<(), TrapKind> {
+    let source = run.checkpoints();
+    machine.restart_with(run.program(), source.input(), |machine| {
+        let mut fits = Ok(());
+        source.for_each_run(None, checkpoint, &mut |first, pages| {
+            if fits.is_ok() && !pages.is_image() {
+                let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
+                fits = machine.set_pages(first, pages.count(), copy);
+            }
+        });
+        fits
+    })
+}
+
+/// Makes memory what it is at `checkpoint`, which but for dirty pages is what it is at `base`: only what
+/// differs is touched.
+fn restore_others<M: GuestMemory>(
+    machine: &mut Machine<M>,
+    run: &Run<'_>,
+    base: usize,
+    checkpoint: usize,
+) -> Result<(), TrapKind> {
+    let (source, program) = (run.checkpoints(), run.program());
+    machine.refill_dirty(|page_index, to| {
+        *to = bytes_of(program, page_index, source.page(checkpoint, page_index));
+    });
+    let mut fits = Ok(());
+    source.for_each_run(Some(base), checkpoint, &mut |first, pages| {
+        if fits.is_err() {
+        } else if pages.is_image() {
+            fits = machine.set_page(first, &image_of(program, first));
+        } else {
+            let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
+            fits = machine.set_pages(first, pages.count(), copy);
+        }
+    });
+    fits
 }
 
 /// Whether the machine stands where a checkpoint was compared.

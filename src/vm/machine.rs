@@ -294,6 +294,14 @@ impl<M: GuestMemory> Machine<M> {
         Ok(())
     }
 
+    /// Has `fill` replace the bytes of every dirty page, as a checkpoint has them; none is dirty then.
+    pub fn refill_dirty(&mut self, mut fill: impl FnMut(u32, &mut [u8; PAGE_BYTES])) {
+        for &page_index in self.pages.sorted_dirty() {
+            fill(page_index, self.memory.page_mut(page_index));
+        }
+        self.pages.clear_dirty();
+    }
+
     /// Runs at most `budget` cycles; see [`execute`]. The cycle limit is the caller's to keep: a
     /// pass over a whole run is [`run`](Machine::run).
     pub fn advance<R: Recorder>(
