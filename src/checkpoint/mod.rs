@@ -16,6 +16,8 @@ mod memory;
 mod prefix;
 mod run;
 mod storage;
+mod stored;
+mod tail;
 mod thin;
 mod walk;
 mod writer;

@@ -12,8 +12,8 @@ use bytemuck::{cast_slice, from_bytes};
 use super::index::{IndexBuilder, Known, Location};
 use super::layout::{PageEntry, Record, align};
 use super::map::FileMap;
+use super::stored::StoredPages;
 use super::walk::{Walk, claims};
-use super::writer::Stored;
 use super::{CheckpointState, PageContent, RunIdentity, StoreError};
 use crate::limits::PAGE_BYTES;
 
@@ -128,12 +128,15 @@ impl Prefix {
         }
     }
 
-    /// Every page that has bytes in the file, and the last of its versions that do.
-    pub(super) fn stored(&self) -> impl Iterator<Item = (u32, Stored)> {
-        self.known.iter().filter_map(|&(page_index, known)| {
-            let at = known.stored?;
-            Some((page_index, Stored::new(at, self.page(at))))
-        })
+    /// The pages that have bytes in the file.
+    pub(super) fn stored(&self) -> StoredPages {
+        let mut stored = StoredPages::default();
+        for &(page_index, known) in &self.known {
+            if let Some(at) = known.stored {
+                stored.set(page_index, at, self.page(at));
+            }
+        }
+        stored
     }
 
     fn page(&self, at: u64) -> &[u8; PAGE_BYTES] {

@@ -6,8 +6,6 @@
 //! whole; only where there is nothing to go on with is it removed. Bytes are written, never stored
 //! through a map: a full disk is an error and not a signal.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -22,18 +20,16 @@ use super::layout::{
 };
 use super::prefix::Prefix;
 use super::storage::{Disk, DiskFile, Storage, StorageFile};
+use super::stored::StoredPages;
+use super::tail::{LARGE_PIECE_BYTES, Tail};
 use super::{
     CheckpointSink, CheckpointState, PageContent, RunIdentity, RunSummary, StoreError, WrittenPage,
 };
 use crate::limits::PAGE_BYTES;
 
-/// What is kept in memory before it goes to the file. Also what a reader maps at once where the
-/// system maps whole folios.
-const BUFFER_BYTES: usize = 1 << 16;
-
-/// Bytes of pages that are hashed in one piece: enough to fill the hasher's lanes, as one page does not
-/// (PERF.md C-1).
-const PIECE_BYTES: usize = 1 << 20;
+/// Bytes of pages that are hashed in one piece: they fill the hasher's lanes, as one page does not (PERF.md
+/// C-1), and wait in memory once.
+const HASHED_BYTES: usize = LARGE_PIECE_BYTES;
 
 /// Checkpoints from which [`CheckpointWriter::resume`] can go on: the last one is never gone on from.
 const RESUMABLE_COUNT: u64 = 2;
@@ -54,36 +50,14 @@ pub struct CheckpointWriter {
     /// Where it stands until it is published; none for a scratch file. Dropped before the file, which
     /// holds the lock.
     partial: Option<Partial>,
-    file: Box<dyn StorageFile>,
-    buffer: Vec<u8>,
+    tail: Tail,
     path: PathBuf,
-    /// Bytes that were appended.
-    flushed: u64,
     /// What the file may have at most.
     budget_bytes: u64,
     sequence: u64,
     previous_digest: [u8; 32],
-    /// The last version of each page that has one in the file.
-    stored: HashMap<u32, Stored>,
+    stored: StoredPages,
     state: State,
-}
-
-/// A page that has bytes in the file.
-#[derive(Clone, Copy)]
-pub(super) struct Stored {
-    /// Byte at which they lie.
-    at: u64,
-    /// Sum of its words: pages of which it differs need not be read to be told apart.
-    word_sum: u64,
-}
-
-impl Stored {
-    pub fn new(at: u64, bytes: &[u8; PAGE_BYTES]) -> Self {
-        let (words, _) = bytes.as_chunks();
-        let words = words.iter().map(|&word| u64::from_le_bytes(word));
-        let word_sum = words.fold(0, u64::wrapping_add);
-        Self { at, word_sum }
-    }
 }
 
 /// A name that goes with its owner, unless what stands there is worth something.
@@ -189,15 +163,13 @@ impl CheckpointWriter {
         file.cut(prefix.bytes())
             .map_err(StoreError::io(path, "cut"))?;
         let writer = Self {
-            file,
-            buffer: Vec::with_capacity(BUFFER_BYTES),
+            tail: Tail::new(file, prefix.bytes()),
             partial: Some(partial),
             path: path.to_owned(),
-            flushed: prefix.bytes(),
             budget_bytes: u64::MAX,
             sequence: prefix.count() as u64,
             previous_digest: prefix.digest(),
-            stored: prefix.stored().collect(),
+            stored: prefix.stored(),
             state: State::Open,
         };
         Ok((writer, Some(prefix)))
@@ -233,21 +205,21 @@ impl CheckpointWriter {
         }
         let header = Header::new(identity, input.len() as u64);
         let mut writer = Self {
-            file,
-            buffer: Vec::with_capacity(BUFFER_BYTES),
+            tail: Tail::new(file, 0),
             partial,
             path,
-            flushed: 0,
             budget_bytes: u64::MAX,
             sequence: 0,
             previous_digest: header.digest(),
-            stored: HashMap::new(),
+            stored: StoredPages::default(),
             state: State::Open,
         };
-        writer.put(header.bytes())?;
-        writer.pad()?;
-        writer.put(input)?;
-        writer.pad()?;
+        let tail = &mut writer.tail;
+        tail.hold(header.bytes());
+        tail.hold_zeros(0);
+        let put = tail.put(input);
+        tail.hold_zeros(0);
+        put.map_err(StoreError::io(&writer.path, "write"))?;
         Ok(writer)
     }
 
@@ -256,11 +228,6 @@ impl CheckpointWriter {
     pub fn within(mut self, bytes: u64) -> Self {
         self.budget_bytes = bytes;
         self
-    }
-
-    /// Bytes that were put into the file, or wait for it.
-    fn written(&self) -> u64 {
-        self.flushed + self.buffer.len() as u64
     }
 
     /// An error if a file of `bytes` bytes and an end record goes beyond its budget.
@@ -293,40 +260,6 @@ impl CheckpointWriter {
         Ok(result)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        for piece in bytes.chunks(PIECE_BYTES) {
-            self.buffer.extend_from_slice(piece);
-            self.flush_whole(PIECE_BYTES)?;
-        }
-        Ok(())
-    }
-
-    /// Appends what the buffer has up to the last multiple of `unit` bytes. What begins and ends at such places is
-    /// kept by the system in fewer parts: it is taken, and read again, the faster the larger they are (PERF.md C-1,
-    /// C-2).
-    fn flush_whole(&mut self, unit: usize) -> Result<(), StoreError> {
-        let end = self.written() & !(unit as u64 - 1);
-        self.flush(end.saturating_sub(self.flushed) as usize)
-    }
-
-    /// Appends the first `bytes` of the buffer.
-    fn flush(&mut self, bytes: usize) -> Result<(), StoreError> {
-        if bytes == 0 {
-            return Ok(());
-        }
-        let appended = self.file.append(&self.buffer[..bytes]);
-        self.buffer.drain(..bytes);
-        self.flushed += bytes as u64;
-        appended.map_err(StoreError::io(&self.path, "write"))
-    }
-
-    /// Zeros to the next aligned byte.
-    fn pad(&mut self) -> Result<(), StoreError> {
-        const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
-        let missing = (align(self.written()) - self.written()) as usize;
-        self.put(&ZEROS[..missing])
-    }
-
     /// The finished file, mapped. What this writer has written, and kept locked since, is not hashed
     /// again.
     ///
@@ -335,10 +268,10 @@ impl CheckpointWriter {
     ///
     /// # Panics
     /// If the run was not finished.
-    pub fn into_file(self) -> Result<CheckpointFile, StoreError> {
+    pub fn into_file(mut self) -> Result<CheckpointFile, StoreError> {
         assert!(self.state == State::Finished, "a finished run");
         let io = StoreError::io(&self.path, "map");
-        let file = self.file.handle().map_err(io)?;
+        let file = self.tail.file().handle().map_err(io)?;
         CheckpointFile::from_own(file, self.path.clone())
     }
 
@@ -347,13 +280,12 @@ impl CheckpointWriter {
         state: &CheckpointState,
         written: &mut dyn ExactSizeIterator<Item = WrittenPage<'_>>,
     ) -> Result<(), StoreError> {
-        let head = self.buffer.len();
+        let io = |doing| StoreError::io(&self.path, doing);
+        let head_at = self.tail.bytes();
+        // The head says the digest of the pages behind it, and comes when that is known.
         let entries_bytes = written.len() * size_of::<PageEntry>();
-        let head_bytes = align((size_of::<Record>() + entries_bytes) as u64);
-        // The head says the digest of the pages behind it.
-        self.buffer.resize(head + head_bytes as usize, 0);
-        let first = self.buffer.len();
-        let pages_at = self.written();
+        self.tail.hold_zeros(size_of::<Record>() + entries_bytes);
+        let pages_at = self.tail.bytes();
         let mut hasher = blake3::Hasher::new();
         let mut pages = Vec::with_capacity(written.len());
         let mut entries = Vec::with_capacity(written.len());
@@ -367,14 +299,16 @@ impl CheckpointWriter {
                 PageContent::Zero => KIND_ZERO,
                 PageContent::Bytes(bytes) => {
                     let at = pages_at + (pages.len() * PAGE_BYTES) as u64;
-                    if self.is_stored(page_index, at, bytes)? {
+                    let (stored, tail) = (&mut self.stored, &mut self.tail);
+                    let is_stored = stored.is_stored(page_index, bytes, at, tail);
+                    if is_stored.map_err(io("read"))? {
                         KIND_STORED
                     } else {
-                        if self.buffer.len() == first + PIECE_BYTES {
-                            hasher.update(&self.buffer[first..]);
-                            self.buffer.truncate(first);
+                        if self.tail.waiting(pages_at).len() == HASHED_BYTES {
+                            hasher.update(self.tail.waiting(pages_at));
+                            self.tail.take_back(pages_at);
                         }
-                        self.buffer.extend_from_slice(bytes);
+                        self.tail.hold(bytes);
                         pages.push(bytes);
                         KIND_BYTES
                     }
@@ -382,22 +316,23 @@ impl CheckpointWriter {
             };
             entries.push(PageEntry { page_index, kind });
         }
-        hasher.update(&self.buffer[first..]);
+        hasher.update(self.tail.waiting(pages_at));
         let digest = *hasher.finalize().as_bytes();
         let pages_bytes = pages.len() * PAGE_BYTES;
         self.check_budget(pages_at + pages_bytes as u64, state.cycle)?;
         let record = Record::new(self.sequence, state, &entries, digest, self.previous_digest);
-        let (record_bytes, entries_bytes) = self.buffer[head..].split_at_mut(size_of::<Record>());
+        let head = self.tail.waiting_mut(head_at);
+        let (record_bytes, entries_bytes) = head.split_at_mut(size_of::<Record>());
         record_bytes.copy_from_slice(bytes_of(&record));
         entries_bytes[..size_of_val(&entries[..])].copy_from_slice(cast_slice(&entries));
-        if pages_bytes > PIECE_BYTES {
-            // Only the last piece is there: all of them once more.
-            self.buffer.truncate(first);
+        if pages_bytes > HASHED_BYTES {
+            // Only the last of them are there.
+            self.tail.take_back(pages_at);
             for bytes in pages {
-                self.put(bytes)?;
+                self.tail.put(bytes).map_err(io("write"))?;
             }
         }
-        self.flush_whole(BUFFER_BYTES)?;
+        self.tail.append_whole().map_err(io("write"))?;
         self.sequence += 1;
         self.previous_digest = record.digest;
         if let Some(partial) = &mut self.partial {
@@ -406,53 +341,19 @@ impl CheckpointWriter {
         Ok(())
     }
 
-    /// Whether page `page_index` was stored last as `bytes`; if not, it will lie at byte `at`, behind all that was
-    /// written.
-    fn is_stored(
-        &mut self,
-        page_index: u32,
-        at: u64,
-        bytes: &[u8; PAGE_BYTES],
-    ) -> Result<bool, StoreError> {
-        let new = Stored::new(at, bytes);
-        let mut known = match self.stored.entry(page_index) {
-            Entry::Occupied(known) => known,
-            Entry::Vacant(unknown) => {
-                unknown.insert(new);
-                return Ok(false);
-            }
-        };
-        let Stored { at, word_sum } = *known.get();
-        if word_sum == new.word_sum {
-            let mut read = [0; PAGE_BYTES];
-            let stored = match at.checked_sub(self.flushed) {
-                Some(at) => &self.buffer[at as usize..],
-                None => {
-                    let io = StoreError::io(&self.path, "read");
-                    self.file.read(at, &mut read).map_err(io)?;
-                    &read[..]
-                }
-            };
-            if stored.starts_with(bytes) {
-                return Ok(true);
-            }
-        }
-        known.insert(new);
-        Ok(false)
-    }
-
     fn publish(&mut self, summary: &RunSummary) -> Result<(), StoreError> {
-        let file_bytes = align(self.written() + size_of::<End>() as u64);
-        let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
-        self.put(bytes_of(&end))?;
-        self.pad()?;
-        self.flush(self.buffer.len())?;
-        // From the new name on, the old one is no longer this writer's to remove.
         let io = |doing| StoreError::io(&self.path, doing);
+        let file_bytes = align(self.tail.bytes() + size_of::<End>() as u64);
+        let end = End::new(summary, self.sequence, file_bytes, self.previous_digest);
+        self.tail.hold(bytes_of(&end));
+        self.tail.hold_zeros(0);
+        self.tail.append_all().map_err(io("write"))?;
+        let file = self.tail.file();
+        // From the new name on, the old one is no longer this writer's to remove.
         let Some(mut partial) = self.partial.take() else {
-            return self.file.share().map_err(io("lock"));
+            return file.share().map_err(io("lock"));
         };
-        self.file.sync().map_err(io("sync"))?;
+        file.sync().map_err(io("sync"))?;
         let storage = &partial.storage;
         storage
             .publish(&partial.path, &self.path)
@@ -460,7 +361,7 @@ impl CheckpointWriter {
         let synced = storage.sync_folder(&self.path);
         partial.keep = true;
         synced.map_err(io("sync the folder of"))?;
-        self.file.share().map_err(io("lock"))
+        file.share().map_err(io("lock"))
     }
 }
 
@@ -469,7 +370,7 @@ impl Drop for CheckpointWriter {
         let kept = self.partial.as_ref().is_some_and(|partial| partial.keep);
         if kept && self.state == State::Open {
             // Without it a run that is gone on with begins a little earlier.
-            let _lost = self.flush(self.buffer.len());
+            let _lost = self.tail.append_all();
         }
     }
 }
