@@ -36,6 +36,8 @@ pub trait WordLanes: Copy {
     fn mul(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// Bitwise and with one mask.
     fn and(self, a: Self::Words, mask: u64) -> Self::Words;
+    /// The larger ones of halves.
+    fn max_halves(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// Shift left by a constant.
     fn shl<const BITS: i32>(self, a: Self::Words) -> Self::Words;
     /// Logical shift right by a constant.

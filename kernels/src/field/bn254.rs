@@ -8,7 +8,7 @@ use super::{
     sealed, sub_borrow,
 };
 use crate::lanes::Lanes;
-use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::prefix_short::ShortFactors;
 use crate::word_lanes::WordLanes;
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
@@ -47,7 +47,7 @@ const fn double(x: [u64; 4]) -> [u64; 4] {
 
 /// `a - b`, and whether it went below zero.
 #[inline(always)]
-const fn sub_words(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
+pub(super) const fn sub_words(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
     let mut borrow = 0;
     let out = [
         sub_borrow(a[0], b[0], &mut borrow),
@@ -222,18 +222,26 @@ impl WeightField for Fr {
     }
 
     #[inline(always)]
-    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
-        bn254_short::factors(limbs)
+    fn short_factors<const ROWS: usize>(
+        weights: &[[u32; MAX_LIMBS]; ROWS],
+    ) -> ShortFactors<u64, ROWS> {
+        bn254_short::factors(weights)
     }
 
     #[inline(always)]
     fn dot_short<D: WordLanes, const ROWS: usize>(
         isa: D,
-        factors: &ShortFactors<D, ROWS>,
+        factors: &ShortFactors<D::Words, ROWS>,
         rows: [D::Words; ROWS],
+        highest: D::Words,
         out: &mut [Self],
-    ) {
-        bn254_short::dot(isa, factors, rows, out);
+    ) -> D::Words {
+        bn254_short::dot(isa, factors, rows, highest, out)
+    }
+
+    #[inline(always)]
+    fn finish_short<D: WordLanes>(isa: D, highest: D::Words, out: &mut [Self]) {
+        bn254_short::finish(isa, highest, out);
     }
 
     #[inline(always)]

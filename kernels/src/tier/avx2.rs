@@ -399,6 +399,10 @@ impl WordLanes for Avx2 {
         avx2!(_mm256_and_si256(a, _mm256_set1_epi64x(mask as i64)))
     }
     #[inline(always)]
+    fn max_halves(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_max_epu32(a, b))
+    }
+    #[inline(always)]
     fn shl<const BITS: i32>(self, a: __m256i) -> __m256i {
         avx2!(_mm256_slli_epi64::<BITS>(a))
     }

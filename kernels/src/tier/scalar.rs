@@ -236,6 +236,11 @@ impl WordLanes for Scalar {
         a.map(|word| word & mask)
     }
     #[inline(always)]
+    fn max_halves(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        const LOW: u64 = 0xffff_ffff;
+        std::array::from_fn(|k| (a[k] & LOW).max(b[k] & LOW) | (a[k] & !LOW).max(b[k] & !LOW))
+    }
+    #[inline(always)]
     fn shl<const BITS: i32>(self, a: [u64; 4]) -> [u64; 4] {
         a.map(|word| word << BITS)
     }
