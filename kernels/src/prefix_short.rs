@@ -18,7 +18,7 @@ const MAX_COUNT: usize = 8;
 pub const SHORT_FACTORS: usize = MAX_LIMBS + 2;
 
 /// Most words that are added, whatever the rows.
-pub const SHORT_WORDS: usize = 8;
+pub const SHORT_WORDS: usize = 9;
 
 /// What a field multiplies the rows of a prefix by, as words or in every lane.
 #[derive(Clone, Copy)]
@@ -148,5 +148,5 @@ pub(crate) fn prefix_short<D: WordLanes, F: WeightField, const ROWS: usize>(
         highest = F::dot_short::<D, ROWS>(isa, factors, rows, highest, &mut sums);
         last.copy_from_slice(&sums[..last.len()]);
     }
-    F::finish_short(isa, highest, out);
+    F::finish_short::<D, ROWS>(isa, highest, out);
 }

@@ -4,8 +4,8 @@
 //! Words are little-endian. Names: `canonical` is below p, `wide` is below `p * 2^64`.
 
 use super::{
-    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, bn254_short, mul_carry,
-    sealed, sub_borrow,
+    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, bn254_short,
+    bn254_single, mul_carry, sealed, sub_borrow,
 };
 use crate::lanes::Lanes;
 use crate::prefix_short::ShortFactors;
@@ -43,6 +43,18 @@ const fn double(x: [u64; 4]) -> [u64; 4] {
     }
     assert!(carry == 0);
     out
+}
+
+/// `a + b` modulo `2^256`.
+#[inline(always)]
+pub(super) const fn add_words(a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+    let mut carry = 0;
+    [
+        add_carry(a[0], b[0], &mut carry),
+        add_carry(a[1], b[1], &mut carry),
+        add_carry(a[2], b[2], &mut carry),
+        add_carry(a[3], b[3], &mut carry),
+    ]
 }
 
 /// `a - b`, and whether it went below zero.
@@ -225,7 +237,11 @@ impl WeightField for Fr {
     fn short_factors<const ROWS: usize>(
         weights: &[[u32; MAX_LIMBS]; ROWS],
     ) -> ShortFactors<u64, ROWS> {
-        bn254_short::factors(weights)
+        if ROWS == 1 {
+            bn254_single::factors(weights)
+        } else {
+            bn254_short::factors(weights)
+        }
     }
 
     #[inline(always)]
@@ -236,12 +252,16 @@ impl WeightField for Fr {
         highest: D::Words,
         out: &mut [Self],
     ) -> D::Words {
-        bn254_short::dot(isa, factors, rows, highest, out)
+        if ROWS == 1 {
+            bn254_single::dot(isa, factors, rows[0], highest, out)
+        } else {
+            bn254_short::dot(isa, factors, rows, highest, out)
+        }
     }
 
     #[inline(always)]
-    fn finish_short<D: WordLanes>(isa: D, highest: D::Words, out: &mut [Self]) {
-        bn254_short::finish(isa, highest, out);
+    fn finish_short<D: WordLanes, const ROWS: usize>(isa: D, highest: D::Words, out: &mut [Self]) {
+        bn254_short::finish::<D, ROWS>(isa, highest, out);
     }
 
     #[inline(always)]

@@ -35,7 +35,7 @@ const W_LOW_BITS: u32 = 28;
 const W_LIMIT: u64 = (1 << W_BITS) + (1 << 8);
 
 /// `2^256 - p`.
-const MINUS_P: [u64; 4] = minus(P);
+pub(super) const MINUS_P: [u64; 4] = minus(P);
 /// The limbs of `-2^32 p` modulo `2^256`: for the bits of a quotient from the 32nd on.
 const MINUS_P_32: [u64; SHORT_LIMBS] = limbs([
     MINUS_P[0] << 32,
@@ -92,7 +92,7 @@ const fn limbs(words: [u64; 4]) -> [u64; SHORT_LIMBS] {
 
 /// The words of a weight.
 #[inline(always)]
-fn words(limbs: &[u32; MAX_LIMBS]) -> [u64; 4] {
+pub(super) fn words(limbs: &[u32; MAX_LIMBS]) -> [u64; 4] {
     let mut words = [0; 4];
     for (k, limb) in limbs.iter().enumerate() {
         let (word, shift) = (26 * k / 64, 26 * k % 64);
@@ -104,13 +104,18 @@ fn words(limbs: &[u32; MAX_LIMBS]) -> [u64; 4] {
     words
 }
 
+/// `floor(w 2^64 / p)`, or a few less.
+#[inline(always)]
+pub(super) fn full_quotient_weight(words: &[u64; 4]) -> u64 {
+    // The weight from bit 190 on; `2^64 + MU_LOW = floor(2^318 / p)`. Each floor costs a unit or two.
+    let top = words[3] << 2 | words[2] >> 62;
+    top + ((u128::from(top) * u128::from(MU_LOW)) >> 64) as u64
+}
+
 /// `floor(w 2^54 / p)`, or one or two less.
 #[inline(always)]
 fn quotient_weight(words: &[u64; 4]) -> u64 {
-    // The weight from bit 190 on; `2^64 + MU_LOW = floor(2^318 / p)`. Each floor costs 2^-10 of W's unit.
-    let top = words[3] << 2 | words[2] >> 62;
-    let product = u128::from(top) + ((u128::from(top) * u128::from(MU_LOW)) >> 64);
-    (product >> 10) as u64
+    full_quotient_weight(words) >> (64 - W_BITS)
 }
 
 /// See `WeightField::short_factors`.
@@ -213,8 +218,13 @@ pub(super) fn dot<D: WordLanes, const ROWS: usize>(
 
 /// Where a quotient is one off the value is not below p, nor is its highest half below p's.
 #[inline(always)]
-pub(super) fn finish<D: WordLanes>(isa: D, highest: D::Words, out: &mut [Fr]) {
-    if isa.any_above(isa.shr::<32>(highest), (P[3] >> 32) - 1) {
+pub(super) fn finish<D: WordLanes, const ROWS: usize>(isa: D, highest: D::Words, out: &mut [Fr]) {
+    let half = if ROWS == 1 {
+        isa.and(highest, 0xffff_ffff)
+    } else {
+        isa.shr::<32>(highest)
+    };
+    if isa.any_above(half, (P[3] >> 32) - 1) {
         subtract_all(out);
     }
 }
@@ -235,11 +245,11 @@ mod tests {
 
     /// `ROWS` rows of one value and one weight, in every lane.
     fn dot_of<const ROWS: usize>(value: u32, weight: Fr) -> [Fr; 4] {
-        let factors = factors(&[weight.split(); ROWS]).in_lanes(Scalar);
+        let factors = Fr::short_factors(&[weight.split(); ROWS]).in_lanes(Scalar);
         let rows = [Scalar.splat(u64::from(value)); ROWS];
         let mut out = [Fr::ONE; 4];
-        let highest = dot(Scalar, &factors, rows, Scalar.splat(0), &mut out);
-        finish(Scalar, highest, &mut out);
+        let highest = Fr::dot_short(Scalar, &factors, rows, Scalar.splat(0), &mut out);
+        finish::<_, ROWS>(Scalar, highest, &mut out);
         out
     }
 

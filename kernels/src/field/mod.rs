@@ -10,6 +10,7 @@
 mod bn254;
 mod bn254_lanes;
 mod bn254_short;
+mod bn254_single;
 mod goldilocks;
 mod goldilocks_lanes;
 mod goldilocks_rounds;
@@ -106,7 +107,12 @@ pub trait WeightField: Field + sealed::Sealed {
     /// Makes outputs of `dot_short` canonical, where any may not be.
     #[doc(hidden)]
     #[inline(always)]
-    fn finish_short<D: WordLanes>(_isa: D, _highest: D::Words, _out: &mut [Self]) {}
+    fn finish_short<D: WordLanes, const ROWS: usize>(
+        _isa: D,
+        _highest: D::Words,
+        _out: &mut [Self],
+    ) {
+    }
 
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;

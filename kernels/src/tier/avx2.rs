@@ -395,6 +395,10 @@ impl WordLanes for Avx2 {
         avx2!(_mm256_mul_epu32(a, b))
     }
     #[inline(always)]
+    fn mul_signed(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_mul_epi32(a, b))
+    }
+    #[inline(always)]
     fn and(self, a: __m256i, mask: u64) -> __m256i {
         avx2!(_mm256_and_si256(a, _mm256_set1_epi64x(mask as i64)))
     }
@@ -438,6 +442,23 @@ impl WordLanes for Avx2 {
         let mut rows = [[0; 4]; 8];
         for k in 0..4 {
             rows[k] = self.sum_to_array(lanes[k]);
+        }
+        rows
+    }
+    #[inline(always)]
+    fn halves_by_lanes(self, halves: [__m256i; 8]) -> [[u64; 4]; 8] {
+        // Of every two lanes the even numbers of `a`, then those of `b`; and the odd ones.
+        let even = |a: __m256, b: __m256| avx2!(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
+        let odd = |a: __m256, b: __m256| avx2!(_mm256_shuffle_ps::<0b11_01_11_01>(a, b));
+        let [a, b, c, d, e, f, g, h] = halves.map(|half| avx2!(_mm256_castsi256_ps(half)));
+        let (ab, cd, ef, gh) = (even(a, b), even(c, d), even(e, f), even(g, h));
+        let lanes = [(even(ab, cd), even(ef, gh)), (odd(ab, cd), odd(ef, gh))];
+        let mut rows = [[0; 4]; 8];
+        for (k, (low, high)) in lanes.into_iter().enumerate() {
+            let [low, high] = avx2!([_mm256_castps_si256(low), _mm256_castps_si256(high)]);
+            let [first, last] = WordLanes::halves(self, low, high);
+            rows[k] = self.sum_to_array(first);
+            rows[k + 2] = self.sum_to_array(last);
         }
         rows
     }

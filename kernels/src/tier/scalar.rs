@@ -232,6 +232,10 @@ impl WordLanes for Scalar {
         std::array::from_fn(|k| u64::from(a[k] as u32) * u64::from(b[k] as u32))
     }
     #[inline(always)]
+    fn mul_signed(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| (i64::from(a[k] as i32) * i64::from(b[k] as i32)) as u64)
+    }
+    #[inline(always)]
     fn and(self, a: [u64; 4], mask: u64) -> [u64; 4] {
         a.map(|word| word & mask)
     }
