@@ -275,6 +275,33 @@ mod tests {
     }
 
     #[test]
+    fn two_weights_that_sum_to_the_modulus() {
+        let below = |bits: u32| Fr::from(2u64).pow([u64::from(bits)]);
+        let offsets = [0, 1, 64, 200, 207, 208, 209, 222, 223, 250].map(below);
+        for first in [below(10), below(252), -below(252), -Fr::ONE] {
+            for offset in offsets
+                .iter()
+                .flat_map(|offset| [*offset, -*offset, Fr::ZERO])
+            {
+                // As representations: the sum is p and the offset, or the offset alone.
+                let weights = [first, offset - first].map(|w| Fr::new_unchecked(w.into_bigint()));
+                let factors =
+                    Fr::short_factors(&weights.map(|weight| weight.split())).in_lanes(Scalar);
+                for values in [[0, 0], [1, 1], [u32::MAX; 2], [u32::MAX, 0], [1, u32::MAX]] {
+                    let rows = values.map(|value| Scalar.splat(u64::from(value)));
+                    let mut out = [Fr::ONE; 4];
+                    let highest = Fr::dot_short(Scalar, &factors, rows, Scalar.splat(0), &mut out);
+                    finish::<_, 2>(Scalar, highest, &mut out);
+                    let expected =
+                        weights[0] * Fr::from(values[0]) + weights[1] * Fr::from(values[1]);
+                    assert_eq!(out, [expected; 4], "{weights:?} {values:?}");
+                    assert!(out[0].0 < Fr::MODULUS, "canonical: {weights:?} {values:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn largest_rows() {
         let largest = [P[0] - 1, P[1], P[2], P[3]];
         let full = [u64::MAX, u64::MAX, u64::MAX, (1 << 61) - 1];

@@ -7,7 +7,7 @@
 //! products and a carry fit a word; `2^31 (w - p)` is added, and to every digit's sum `2^63` that
 //! keeps it above zero and leaves with its carry. A sum's low half is a half of the result.
 //!
-//! Sketch, per vector of blocks: 18 multiplies, 27 additions, 9 shifts, and a transpose of eight halves.
+//! Sketch, per vector of blocks: 18 multiplies, 26 additions, 9 shifts, and a transpose of eight halves.
 //! PERF.md row K-5.
 
 use super::MAX_LIMBS;

@@ -447,12 +447,27 @@ impl WordLanes for Avx2 {
     }
     #[inline(always)]
     fn halves_by_lanes(self, halves: [__m256i; 8]) -> [[u64; 4]; 8] {
-        // Of every two lanes the even numbers of `a`, then those of `b`; and the odd ones.
-        let even = |a: __m256, b: __m256| avx2!(_mm256_shuffle_ps::<0b10_00_10_00>(a, b));
-        let odd = |a: __m256, b: __m256| avx2!(_mm256_shuffle_ps::<0b11_01_11_01>(a, b));
-        let [a, b, c, d, e, f, g, h] = halves.map(|half| avx2!(_mm256_castsi256_ps(half)));
-        let (ab, cd, ef, gh) = (even(a, b), even(c, d), even(e, f), even(g, h));
-        let lanes = [(even(ab, cd), even(ef, gh)), (odd(ab, cd), odd(ef, gh))];
+        // Of every two lanes the even numbers of the first, then those of the second; and the odd ones.
+        macro_rules! pick {
+            (even, $a:expr, $b:expr) => {
+                avx2!(_mm256_shuffle_ps::<0b10_00_10_00>($a, $b))
+            };
+            (odd, $a:expr, $b:expr) => {
+                avx2!(_mm256_shuffle_ps::<0b11_01_11_01>($a, $b))
+            };
+            ($a:literal, $b:literal) => {{
+                let (a, b) = (halves[$a], halves[$b]);
+                avx2!(_mm256_shuffle_ps::<0b10_00_10_00>(
+                    _mm256_castsi256_ps(a),
+                    _mm256_castsi256_ps(b)
+                ))
+            }};
+        }
+        let (ab, cd, ef, gh) = (pick!(0, 1), pick!(2, 3), pick!(4, 5), pick!(6, 7));
+        let lanes = [
+            (pick!(even, ab, cd), pick!(even, ef, gh)),
+            (pick!(odd, ab, cd), pick!(odd, ef, gh)),
+        ];
         let mut rows = [[0; 4]; 8];
         for (k, (low, high)) in lanes.into_iter().enumerate() {
             let [low, high] = avx2!([_mm256_castps_si256(low), _mm256_castps_si256(high)]);
