@@ -1,4 +1,4 @@
-//! BN254 over prefixes of one to eight rows: multiplied, added and reduced limb after limb.
+//! BN254 over prefixes of two to eight rows: multiplied, added and reduced limb after limb.
 //!
 //! In: rows of blocks, a block a lane. Out: canonical Montgomery representations.
 //!
