@@ -7,6 +7,7 @@
 use crate::field::{MAX_LIMBS, WeightField};
 use crate::planes::PlanesView;
 use crate::word_lanes::WordLanes;
+use std::hint::black_box;
 
 /// Largest prefix with a text of its own.
 pub(crate) const MAX_SHORT_ROWS: usize = 8;
@@ -14,11 +15,50 @@ pub(crate) const MAX_SHORT_ROWS: usize = 8;
 const MAX_COUNT: usize = 8;
 
 /// Most numbers of 32 bits by which a row is multiplied.
-pub(crate) const SHORT_FACTORS: usize = MAX_LIMBS + 2;
+pub const SHORT_FACTORS: usize = MAX_LIMBS + 2;
 
-/// Those numbers for every row, in every lane.
-pub(crate) type ShortFactors<D, const ROWS: usize> =
-    [[<D as WordLanes>::Words; ROWS]; SHORT_FACTORS];
+/// Most words that are added, whatever the rows.
+pub const SHORT_WORDS: usize = 9;
+
+/// What a field multiplies the rows of a prefix by, as words or in every lane.
+#[derive(Clone, Copy)]
+pub struct ShortFactors<W, const ROWS: usize> {
+    /// Factors of every row, below `2^32`.
+    pub(crate) rows: [[W; ROWS]; SHORT_FACTORS],
+    /// Factors of a quotient, below `2^32`.
+    pub(crate) quotient: [W; SHORT_FACTORS],
+    /// What is added.
+    pub(crate) words: [W; SHORT_WORDS],
+}
+
+impl<const ROWS: usize> ShortFactors<u64, ROWS> {
+    pub(crate) const ZERO: Self = Self {
+        rows: [[0; ROWS]; SHORT_FACTORS],
+        quotient: [0; SHORT_FACTORS],
+        words: [0; SHORT_WORDS],
+    };
+
+    /// The same factors in every lane.
+    #[inline(always)]
+    pub(crate) fn in_lanes<D: WordLanes>(&self, isa: D) -> ShortFactors<D::Words, ROWS> {
+        let zero = isa.splat(0);
+        let mut lanes = ShortFactors {
+            rows: [[zero; ROWS]; SHORT_FACTORS],
+            quotient: [zero; SHORT_FACTORS],
+            words: [zero; SHORT_WORDS],
+        };
+        for k in 0..SHORT_FACTORS {
+            for row in 0..ROWS {
+                lanes.rows[k][row] = isa.splat(self.rows[k][row]);
+            }
+            lanes.quotient[k] = isa.splat(self.quotient[k]);
+        }
+        for k in 0..SHORT_WORDS {
+            lanes.words[k] = isa.splat(self.words[k]);
+        }
+        lanes
+    }
+}
 
 /// The block a lane of [`load`] stands for.
 #[inline(always)]
@@ -62,23 +102,19 @@ fn load<D: WordLanes, const ROWS: usize>(isa: D, column: &[u32]) -> [D::Words; R
     rows
 }
 
+/// The factors in every lane.
 #[inline(always)]
 fn factors<D: WordLanes, F: WeightField, const ROWS: usize>(
     isa: D,
     planes: PlanesView<'_, F>,
-) -> ShortFactors<D, ROWS> {
-    let mut factors = [[isa.splat(0); ROWS]; SHORT_FACTORS];
-    for row in 0..ROWS {
-        let mut limbs = [0; MAX_LIMBS];
+) -> ShortFactors<D::Words, ROWS> {
+    let mut weights = [[0; MAX_LIMBS]; ROWS];
+    for (row, limbs) in weights.iter_mut().enumerate() {
         for (limb, group) in limbs.iter_mut().zip(&planes.groups()[..F::LIMBS]) {
             *limb = group.0[row];
         }
-        let numbers = F::short_factors::<ROWS>(&limbs);
-        for k in 0..SHORT_FACTORS {
-            factors[k][row] = isa.splat(u64::from(numbers[k]));
-        }
     }
-    factors
+    F::short_factors(&weights).in_lanes(isa)
 }
 
 /// `out[j] = sum over b < ROWS of weight[b] * column[b + ROWS j]`.
@@ -89,29 +125,28 @@ pub(crate) fn prefix_short<D: WordLanes, F: WeightField, const ROWS: usize>(
     column: &[u32],
     out: &mut [F],
 ) {
+    // Numbers of which nothing is known: of a high half known to be zero products of words are made,
+    // and taken apart again, and of known factors shifts.
     let factors = factors::<D, F, ROWS>(isa, planes);
+    let factors = black_box(&factors);
     let chunk = const { ROWS * D::COUNT };
-    let mut padded = [0; MAX_SHORT_ROWS * MAX_COUNT];
-    let mut last = [F::ZERO; MAX_COUNT];
-    for (out, column) in out.chunks_mut(D::COUNT).zip(column.chunks(chunk)) {
-        let whole = column.len() == chunk;
-        let present = column.len();
-        let column = if whole {
-            column
-        } else {
-            padded[..present].copy_from_slice(column);
-            &padded[..chunk]
-        };
-        let rows = load::<D, ROWS>(isa, column);
-        let count = out.len();
-        let sums = if whole {
-            &mut *out
-        } else {
-            &mut last[..D::COUNT]
-        };
-        F::dot_short::<D, ROWS>(isa, &factors, rows, sums);
-        if !whole {
-            out.copy_from_slice(&last[..count]);
-        }
+    let mut highest = isa.splat(0);
+    let (blocks, rest) = column.split_at(column.len() / chunk * chunk);
+    let (outs, last) = out.split_at_mut(blocks.len() / ROWS);
+    for (out, blocks) in outs
+        .chunks_exact_mut(D::COUNT)
+        .zip(blocks.chunks_exact(chunk))
+    {
+        let rows = load::<D, ROWS>(isa, blocks);
+        highest = F::dot_short::<D, ROWS>(isa, factors, rows, highest, out);
     }
+    if !last.is_empty() {
+        let mut padded = [0; MAX_SHORT_ROWS * MAX_COUNT];
+        padded[..rest.len()].copy_from_slice(rest);
+        let rows = load::<D, ROWS>(isa, &padded[..chunk]);
+        let mut sums = [F::ZERO; MAX_COUNT];
+        highest = F::dot_short::<D, ROWS>(isa, factors, rows, highest, &mut sums);
+        last.copy_from_slice(&sums[..last.len()]);
+    }
+    F::finish_short::<D, ROWS>(isa, highest, out);
 }

@@ -34,8 +34,12 @@ pub trait WordLanes: Copy {
     fn sub_mod(self, a: Self::Words, b: Self::Words, modulus: u64) -> Self::Words;
     /// Product of the low halves.
     fn mul(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// Product of the low halves, which have signs.
+    fn mul_signed(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// Bitwise and with one mask.
     fn and(self, a: Self::Words, mask: u64) -> Self::Words;
+    /// The larger ones of halves.
+    fn max_halves(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// Shift left by a constant.
     fn shl<const BITS: i32>(self, a: Self::Words) -> Self::Words;
     /// Logical shift right by a constant.
@@ -51,6 +55,17 @@ pub trait WordLanes: Copy {
     fn halves(self, a: Self::Words, b: Self::Words) -> [Self::Words; 2];
     /// Lane by lane the four words, and zeros for the lanes there are not.
     fn by_lanes(self, words: [Self::Words; 4]) -> [[u64; 4]; 8];
+    /// Lane by lane the low halves of eight vectors as four words, and zeros for the lanes there are not.
+    #[inline(always)]
+    fn halves_by_lanes(self, halves: [Self::Words; 8]) -> [[u64; 4]; 8] {
+        let [a, b, c, d, e, f, g, h] = halves;
+        self.by_lanes([
+            self.join(a, b),
+            self.join(c, d),
+            self.join(e, f),
+            self.join(g, h),
+        ])
+    }
     /// Whether a word is above `limit`; words and limit below `2^63`.
     fn any_above(self, a: Self::Words, limit: u64) -> bool;
     /// In every block: two zeros, then the first two words.

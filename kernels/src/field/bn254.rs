@@ -4,11 +4,11 @@
 //! Words are little-endian. Names: `canonical` is below p, `wide` is below `p * 2^64`.
 
 use super::{
-    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, bn254_short, mul_carry,
-    sealed, sub_borrow,
+    MAX_LIMBS, MAX_PRODUCTS, MAX_SUMS, WeightField, add_carry, bn254_lanes, bn254_short,
+    bn254_single, mul_carry, sealed, sub_borrow,
 };
 use crate::lanes::Lanes;
-use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::prefix_short::ShortFactors;
 use crate::word_lanes::WordLanes;
 use ark_bn254::{Fr, FrConfig};
 use ark_ff::{BigInt, MontConfig};
@@ -45,9 +45,21 @@ const fn double(x: [u64; 4]) -> [u64; 4] {
     out
 }
 
+/// `a + b` modulo `2^256`.
+#[inline(always)]
+pub(super) const fn add_words(a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+    let mut carry = 0;
+    [
+        add_carry(a[0], b[0], &mut carry),
+        add_carry(a[1], b[1], &mut carry),
+        add_carry(a[2], b[2], &mut carry),
+        add_carry(a[3], b[3], &mut carry),
+    ]
+}
+
 /// `a - b`, and whether it went below zero.
 #[inline(always)]
-const fn sub_words(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
+pub(super) const fn sub_words(a: [u64; 4], b: [u64; 4]) -> ([u64; 4], bool) {
     let mut borrow = 0;
     let out = [
         sub_borrow(a[0], b[0], &mut borrow),
@@ -222,18 +234,34 @@ impl WeightField for Fr {
     }
 
     #[inline(always)]
-    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
-        bn254_short::factors(limbs)
+    fn short_factors<const ROWS: usize>(
+        weights: &[[u32; MAX_LIMBS]; ROWS],
+    ) -> ShortFactors<u64, ROWS> {
+        if ROWS == 1 {
+            bn254_single::factors(weights)
+        } else {
+            bn254_short::factors(weights)
+        }
     }
 
     #[inline(always)]
     fn dot_short<D: WordLanes, const ROWS: usize>(
         isa: D,
-        factors: &ShortFactors<D, ROWS>,
+        factors: &ShortFactors<D::Words, ROWS>,
         rows: [D::Words; ROWS],
+        highest: D::Words,
         out: &mut [Self],
-    ) {
-        bn254_short::dot(isa, factors, rows, out);
+    ) -> D::Words {
+        if ROWS == 1 {
+            bn254_single::dot(isa, factors, rows[0], highest, out)
+        } else {
+            bn254_short::dot(isa, factors, rows, highest, out)
+        }
+    }
+
+    #[inline(always)]
+    fn finish_short<D: WordLanes, const ROWS: usize>(isa: D, highest: D::Words, out: &mut [Self]) {
+        bn254_short::finish::<D, ROWS>(isa, highest, out);
     }
 
     #[inline(always)]

@@ -1,138 +1,238 @@
-//! BN254 over prefixes of one to eight rows: multiplied, added and reduced limb after limb.
+//! BN254 over prefixes of two to eight rows: multiplied, added and reduced limb after limb.
 //!
 //! In: rows of blocks, a block a lane. Out: canonical Montgomery representations.
 //!
 //! A quotient comes from the rows and not from their sum: with `W = floor(w 2^54 / p)` for every weight,
-//! `q = floor(sum of x W / 2^54)`. So the limbs of `sum of x w - q p` leave one by one, the carry being
-//! all that is kept between two of them.
+//! `q = floor(sum of x W / 2^54)`. Weights and p are cut into nine limbs of 28 bits, the last one with
+//! the bits above, and `sum of x w - q p` is wanted modulo `2^256`. A word is the sum of its limbs'
+//! sums, shifted, and of the carry from below, and wraps; only the carry needs sums from limb to limb,
+//! and floors of floors lose nothing.
 //!
-//! Sketch, per vector of blocks of n rows: 12 n + 20 multiplies (10 fewer for one row), 12 n + 80
-//! additions, shifts and masks, and a transpose of four words. PERF.md row K-5.
+//! Two rows have a quotient below `2^32` too: if their weights sum to more than p, what is formed is
+//! `q' p - sum of x (p - w)` with the ceiling for a quotient.
+//!
+//! Sketch, per vector of blocks of n rows: 11 n + 9 multiplies (9 more from four rows on), as many
+//! additions, 12 additions and 19 shifts to make words of limbs, and a transpose of four words. PERF.md row K-5.
 
 use super::MAX_LIMBS;
-use super::bn254::{LIMB_MASK, MU_LOW, P, subtract_once};
-use super::bn254_lanes::{MINUS_P, P_9};
-use crate::prefix_short::{MAX_SHORT_ROWS, SHORT_FACTORS, ShortFactors, block_of_lane};
+use super::bn254::{MU_LOW, P, sub_words, subtract_once};
+use crate::prefix_short::{MAX_SHORT_ROWS, ShortFactors, block_of_lane};
 use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
 use ark_ff::BigInt;
 
-/// Bits of a `W`'s low part.
+const SHORT_LIMBS: usize = 9;
+const SHORT_LIMB_BITS: usize = 28;
+/// Where the parts of the W lie among the factors, and what is added to the low parts' sum.
+const W_LOW: usize = SHORT_LIMBS;
+const W_HIGH: usize = SHORT_LIMBS + 1;
+const W_CEILING: usize = 0;
+
+/// Bits of a W, and of its low part.
+const W_BITS: u32 = 54;
 const W_LOW_BITS: u32 = 28;
-const W_HIGH_BITS: u32 = 26;
+/// Two W that sum to more than this are of weights whose sum is above p.
+const W_LIMIT: u64 = (1 << W_BITS) + (1 << 8);
 
-/// The limbs of `-2^32 p` modulo `2^260`: for the bits of a quotient from the 32nd on.
-const MINUS_P_32: [u32; 10] = minus_p_32();
-
-const fn minus_p_32() -> [u32; 10] {
-    let mut limbs = [0; 10];
-    let (mut below, mut carry) = (0, 0);
-    let mut k = 0;
-    while k < 10 {
-        // 2^32 is one limb and six bits.
-        let sum = below + carry;
-        limbs[k] = (sum & LIMB_MASK) as u32;
-        carry = sum >> 26;
-        below = (MINUS_P[k] as u64) << 6;
-        k += 1;
-    }
-    limbs
-}
+/// `2^256 - p`.
+pub(super) const MINUS_P: [u64; 4] = minus(P);
+/// The limbs of `-2^32 p` modulo `2^256`: for the bits of a quotient from the 32nd on.
+const MINUS_P_32: [u64; SHORT_LIMBS] = limbs([
+    MINUS_P[0] << 32,
+    MINUS_P[1] << 32 | MINUS_P[0] >> 32,
+    MINUS_P[2] << 32 | MINUS_P[1] >> 32,
+    MINUS_P[3] << 32 | MINUS_P[2] >> 32,
+]);
 
 /// The bounds of `dot` from rows of largest values.
 const _: () = {
     let rows = MAX_SHORT_ROWS as u128;
     let value = u32::MAX as u128;
-    // Sums of both parts of W, and of a limb: rows, both parts of a quotient, a carry.
-    assert!(rows * value * ((1 << W_LOW_BITS) - 1) < 1 << 63);
-    assert!(rows * value * (1 << W_HIGH_BITS) + (1 << 35) < 1 << 63);
-    assert!((rows + 2) * value * LIMB_MASK as u128 + (1 << 38) < 1 << 63);
-    // The quotient's error: W is at most two below, and the low parts' sum loses less than 2^-26.
-    assert!((rows * value * 2) >> (54 - 18) == 0);
-    // V - q p lies below p (1 + 2^-17), within its ten limbs, and the quotient's high part is small.
+    // Sums of both parts of W, and of a limb that has a carry: rows, both parts of a quotient, a carry.
+    assert!(rows * value * ((1 << W_LOW_BITS) - 1) + (1 << W_BITS) < 1 << 64);
+    assert!(rows * value * (1 << (W_BITS - W_LOW_BITS)) + (1 << 36) < 1 << 64);
+    let limb = (1 << SHORT_LIMB_BITS) - 1;
+    assert!((rows + 2) * value * limb + (1 << (64 - SHORT_LIMB_BITS)) < 1 << 64);
+    // All that is above the last limb's own bits belongs to it, and a factor has 32.
+    assert!(256 - (SHORT_LIMBS - 1) * SHORT_LIMB_BITS == 32);
+    // The quotient's error: W is at most two from what it stands for.
+    assert!((rows * value * 2) >> (W_BITS - 18) == 0);
+    // The value lies below p (1 + 2^-17), within its four words, and the quotient's high part is small.
     assert!(rows * value < 1 << 35 && P[3] < 1 << 62);
+    // Of two rows it has none. Below the limit the weights sum to less than p (1 + 2^-45); above it
+    // both differences from p to less than p (1 - 2^-46), and the error does not lead to 2^32.
+    assert!(W_LIMIT + 4 < (1 << W_BITS) + (1 << 9) && value >> 45 == 0);
+    assert!(
+        (value << 2) >> W_BITS < 1 && value >> (46 - 14) == 0 && (value << 2) >> (W_BITS - 15) == 0
+    );
 };
 
-/// The limbs of a weight, and the low and the high part of its W.
+const fn minus(words: [u64; 4]) -> [u64; 4] {
+    sub_words([0; 4], words).0
+}
+
 #[inline(always)]
-pub(super) fn factors(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
-    let mut factors = [0; SHORT_FACTORS];
-    factors[..MAX_LIMBS].copy_from_slice(limbs);
-    // The weight from bit 190 on; `2^64 + MU_LOW = floor(2^318 / p)`. Each floor costs 2^-10 of W's unit.
-    let [l7, l8, l9] = [limbs[7], limbs[8], limbs[9]].map(u64::from);
-    let top = u128::from(l7 >> 8 | l8 << 18 | l9 << 44);
-    let w = ((top + ((top * u128::from(MU_LOW)) >> 64)) >> 10) as u64;
-    factors[MAX_LIMBS] = (w & ((1 << W_LOW_BITS) - 1)) as u32;
-    factors[MAX_LIMBS + 1] = (w >> W_LOW_BITS) as u32;
+const fn limbs(words: [u64; 4]) -> [u64; SHORT_LIMBS] {
+    let mut limbs = [0; SHORT_LIMBS];
+    let mut k = 0;
+    while k < SHORT_LIMBS {
+        let (word, shift) = (SHORT_LIMB_BITS * k / 64, SHORT_LIMB_BITS * k % 64);
+        let mut bits = words[word] >> shift;
+        if shift > 64 - SHORT_LIMB_BITS {
+            bits |= words[word + 1] << (64 - shift);
+        }
+        if k < SHORT_LIMBS - 1 {
+            bits &= (1 << SHORT_LIMB_BITS) - 1;
+        }
+        limbs[k] = bits;
+        k += 1;
+    }
+    limbs
+}
+
+/// The words of a weight.
+#[inline(always)]
+pub(super) fn words(limbs: &[u32; MAX_LIMBS]) -> [u64; 4] {
+    let mut words = [0; 4];
+    for (k, limb) in limbs.iter().enumerate() {
+        let (word, shift) = (26 * k / 64, 26 * k % 64);
+        words[word] |= u64::from(*limb) << shift;
+        if shift > 64 - 26 && word < 3 {
+            words[word + 1] |= u64::from(*limb) >> (64 - shift);
+        }
+    }
+    words
+}
+
+/// `floor(w 2^64 / p)`, or a few less.
+#[inline(always)]
+pub(super) fn full_quotient_weight(words: &[u64; 4]) -> u64 {
+    // The weight from bit 190 on; `2^64 + MU_LOW = floor(2^318 / p)`. Each floor costs a unit or two.
+    let top = words[3] << 2 | words[2] >> 62;
+    top + ((u128::from(top) * u128::from(MU_LOW)) >> 64) as u64
+}
+
+/// `floor(w 2^54 / p)`, or one or two less.
+#[inline(always)]
+fn quotient_weight(words: &[u64; 4]) -> u64 {
+    full_quotient_weight(words) >> (64 - W_BITS)
+}
+
+/// See `WeightField::short_factors`.
+#[inline(always)]
+pub(super) fn factors<const ROWS: usize>(
+    weights: &[[u32; MAX_LIMBS]; ROWS],
+) -> ShortFactors<u64, ROWS> {
+    let mut factors = ShortFactors::ZERO;
+    let weights = weights.map(|limbs| words(&limbs));
+    let quotient_weights = weights.map(|words| quotient_weight(&words));
+    let negative = ROWS == 2 && quotient_weights.iter().sum::<u64>() > W_LIMIT;
+    for row in 0..ROWS {
+        let (mut weight, mut w) = (weights[row], quotient_weights[row]);
+        if negative {
+            (weight, w) = (sub_words(weight, P).0, (1 << W_BITS) - w);
+        }
+        for (k, limb) in limbs(weight).into_iter().enumerate() {
+            factors.rows[k][row] = limb;
+        }
+        factors.rows[W_LOW][row] = w & ((1 << W_LOW_BITS) - 1);
+        factors.rows[W_HIGH][row] = w >> W_LOW_BITS;
+    }
+    let modulus = limbs(if negative { P } else { MINUS_P });
+    factors.quotient[..SHORT_LIMBS].copy_from_slice(&modulus);
+    factors.words[W_CEILING] = if negative { (1 << W_BITS) - 1 } else { 0 };
     factors
 }
 
-/// `acc` plus the products of all rows with their factors.
+/// The products of all rows with their factors.
 #[inline(always)]
-fn add_rows<D: WordLanes, const ROWS: usize>(
+fn sum_rows<D: WordLanes, const ROWS: usize>(
     isa: D,
-    mut acc: D::Words,
     factors: &[D::Words; ROWS],
     rows: &[D::Words; ROWS],
 ) -> D::Words {
-    for row in 0..ROWS {
-        acc = isa.add(acc, isa.mul(rows[row], factors[row]));
+    let mut sum = isa.mul(rows[0], factors[0]);
+    for row in 1..ROWS {
+        sum = isa.add(sum, isa.mul(rows[row], factors[row]));
     }
-    acc
+    sum
 }
 
-/// See `WeightField::dot_short`.
+/// See `WeightField::dot_short`; the highest halves are those of the last words.
 #[inline(always)]
 pub(super) fn dot<D: WordLanes, const ROWS: usize>(
     isa: D,
-    factors: &ShortFactors<D, ROWS>,
+    factors: &ShortFactors<D::Words, ROWS>,
     rows: [D::Words; ROWS],
+    highest: D::Words,
     out: &mut [Fr],
-) {
-    let low = add_rows(isa, isa.splat(0), &factors[MAX_LIMBS], &rows);
-    let high = add_rows(isa, isa.shr::<28>(low), &factors[MAX_LIMBS + 1], &rows);
+) -> D::Words {
+    let mut low = sum_rows(isa, &factors.rows[W_LOW], &rows);
+    if ROWS == 2 {
+        low = isa.add(low, factors.words[W_CEILING]);
+    }
+    let high = isa.add(
+        isa.shr::<28>(low),
+        sum_rows(isa, &factors.rows[W_HIGH], &rows),
+    );
     let q = isa.shr::<26>(high);
     let q_high = isa.shr::<32>(q);
-    let mut sum = isa.splat(0);
-    // Sums of a limb without the carry from the one below, which is then kept.
+    // Macros, because closures may be compiled without the tier's instructions.
     macro_rules! limb {
         ($k:literal) => {{
-            sum = add_rows(isa, isa.shr::<26>(sum), &factors[$k], &rows);
-            sum = isa.add(sum, isa.mul(q, isa.splat(u64::from(MINUS_P[$k]))));
-            if ROWS > 1 {
-                sum = isa.add(sum, isa.mul(q_high, isa.splat(u64::from(MINUS_P_32[$k]))));
+            let sum = sum_rows(isa, &factors.rows[$k], &rows);
+            if ROWS <= 2 {
+                isa.add(sum, isa.mul(q, factors.quotient[$k]))
+            } else {
+                let modulus = isa.splat(const { limbs(MINUS_P)[$k] });
+                let sum = isa.add(sum, isa.mul(q, modulus));
+                isa.add(sum, isa.mul(q_high, isa.splat(MINUS_P_32[$k])))
             }
-            isa.and(sum, LIMB_MASK)
         }};
     }
-    // A macro, because closures may be compiled without the tier's instructions.
     macro_rules! sum {
         ($a:expr) => { $a };
         ($a:expr, $($rest:expr),+) => { isa.add($a, sum!($($rest),+)) };
     }
     let [l0, l1, l2] = [limb!(0), limb!(1), limb!(2)];
-    let word_0 = sum!(l0, isa.shl::<26>(l1), isa.shl::<52>(l2));
+    let word_0 = sum!(l0, isa.shl::<28>(l1), isa.shl::<56>(l2));
+    let carry = sum!(isa.shr::<28>(l0), l1);
+    let carry = sum!(isa.shr::<28>(carry), l2);
     let [l3, l4] = [limb!(3), limb!(4)];
-    let word_1 = sum!(isa.shr::<12>(l2), isa.shl::<14>(l3), isa.shl::<40>(l4));
-    let [l5, l6, l7] = [limb!(5), limb!(6), limb!(7)];
-    let word_2 = sum!(
-        isa.shr::<24>(l4),
-        isa.shl::<2>(l5),
-        isa.shl::<28>(l6),
-        isa.shl::<54>(l7)
-    );
-    let [l8, l9] = [limb!(8), limb!(9)];
-    let word_3 = sum!(isa.shr::<10>(l7), isa.shl::<16>(l8), isa.shl::<42>(l9));
+    let word_1 = sum!(isa.shr::<8>(carry), isa.shl::<20>(l3), isa.shl::<48>(l4));
+    let carry = sum!(isa.shr::<28>(carry), l3);
+    let carry = sum!(isa.shr::<28>(carry), l4);
+    let [l5, l6] = [limb!(5), limb!(6)];
+    let word_2 = sum!(isa.shr::<16>(carry), isa.shl::<12>(l5), isa.shl::<40>(l6));
+    let carry = sum!(isa.shr::<28>(carry), l5);
+    let carry = sum!(isa.shr::<28>(carry), l6);
+    let [l7, l8] = [limb!(7), limb!(8)];
+    let word_3 = sum!(isa.shr::<24>(carry), isa.shl::<4>(l7), isa.shl::<32>(l8));
     let words = isa.by_lanes([word_0, word_1, word_2, word_3]);
     let out = &mut out[..D::COUNT];
     for lane in 0..D::COUNT {
         out[block_of_lane::<ROWS>(lane, D::COUNT)] = Fr::new_unchecked(BigInt(words[lane]));
     }
-    // Where the quotient is one too small the value is not below p, nor is its top limb below p's.
-    if isa.any_above(l9, P_9 - 1) {
-        for out in out {
-            out.0.0 = subtract_once(out.0.0, P);
-        }
+    isa.max_halves(highest, word_3)
+}
+
+/// Where a quotient is one off the value is not below p, nor is its highest half below p's.
+#[inline(always)]
+pub(super) fn finish<D: WordLanes, const ROWS: usize>(isa: D, highest: D::Words, out: &mut [Fr]) {
+    let half = if ROWS == 1 {
+        isa.and(highest, 0xffff_ffff)
+    } else {
+        isa.shr::<32>(highest)
+    };
+    if isa.any_above(half, (P[3] >> 32) - 1) {
+        subtract_all(out);
+    }
+}
+
+#[cold]
+fn subtract_all(out: &mut [Fr]) {
+    for out in out {
+        out.0.0 = subtract_once(out.0.0, P);
     }
 }
 
@@ -145,11 +245,11 @@ mod tests {
 
     /// `ROWS` rows of one value and one weight, in every lane.
     fn dot_of<const ROWS: usize>(value: u32, weight: Fr) -> [Fr; 4] {
-        let numbers = factors(&weight.split());
-        let factors = numbers.map(|number| [Scalar.splat(u64::from(number)); ROWS]);
+        let factors = Fr::short_factors(&[weight.split(); ROWS]).in_lanes(Scalar);
         let rows = [Scalar.splat(u64::from(value)); ROWS];
         let mut out = [Fr::ONE; 4];
-        dot(Scalar, &factors, rows, &mut out);
+        let highest = Fr::dot_short(Scalar, &factors, rows, Scalar.splat(0), &mut out);
+        finish::<_, ROWS>(Scalar, highest, &mut out);
         out
     }
 
@@ -170,6 +270,33 @@ mod tests {
                 case::<2>(value, weight);
                 case::<4>(value, weight);
                 case::<8>(value, weight);
+            }
+        }
+    }
+
+    #[test]
+    fn two_weights_that_sum_to_the_modulus() {
+        let below = |bits: u32| Fr::from(2u64).pow([u64::from(bits)]);
+        let offsets = [0, 1, 64, 200, 207, 208, 209, 222, 223, 250].map(below);
+        for first in [below(10), below(252), -below(252), -Fr::ONE] {
+            for offset in offsets
+                .iter()
+                .flat_map(|offset| [*offset, -*offset, Fr::ZERO])
+            {
+                // As representations: the sum is p and the offset, or the offset alone.
+                let weights = [first, offset - first].map(|w| Fr::new_unchecked(w.into_bigint()));
+                let factors =
+                    Fr::short_factors(&weights.map(|weight| weight.split())).in_lanes(Scalar);
+                for values in [[0, 0], [1, 1], [u32::MAX; 2], [u32::MAX, 0], [1, u32::MAX]] {
+                    let rows = values.map(|value| Scalar.splat(u64::from(value)));
+                    let mut out = [Fr::ONE; 4];
+                    let highest = Fr::dot_short(Scalar, &factors, rows, Scalar.splat(0), &mut out);
+                    finish::<_, 2>(Scalar, highest, &mut out);
+                    let expected =
+                        weights[0] * Fr::from(values[0]) + weights[1] * Fr::from(values[1]);
+                    assert_eq!(out, [expected; 4], "{weights:?} {values:?}");
+                    assert!(out[0].0 < Fr::MODULUS, "canonical: {weights:?} {values:?}");
+                }
             }
         }
     }

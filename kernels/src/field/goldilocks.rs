@@ -13,7 +13,7 @@ use super::{
 };
 use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
-use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::prefix_short::ShortFactors;
 use crate::round;
 use crate::word_lanes::WordLanes;
 use ark_ff::{BigInt, Field, Fp64, MontBackend, MontConfig, QuadExtConfig, QuadExtField};
@@ -292,18 +292,22 @@ impl WeightField for Goldilocks2 {
     }
 
     #[inline(always)]
-    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
-        short::factors::<ROWS>(limbs)
+    fn short_factors<const ROWS: usize>(
+        weights: &[[u32; MAX_LIMBS]; ROWS],
+    ) -> ShortFactors<u64, ROWS> {
+        short::factors(weights)
     }
 
     #[inline(always)]
     fn dot_short<D: WordLanes, const ROWS: usize>(
         isa: D,
-        factors: &ShortFactors<D, ROWS>,
+        factors: &ShortFactors<D::Words, ROWS>,
         rows: [D::Words; ROWS],
+        highest: D::Words,
         out: &mut [Self],
-    ) {
+    ) -> D::Words {
         short::dot(isa, factors, rows, out);
+        highest
     }
 
     #[inline(always)]

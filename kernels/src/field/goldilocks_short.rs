@@ -8,7 +8,7 @@
 use super::MAX_LIMBS;
 use super::goldilocks::Goldilocks2;
 use super::goldilocks_lanes::{HALF_MASK, reduce};
-use crate::prefix_short::{MAX_SHORT_ROWS, SHORT_FACTORS, ShortFactors, block_of_lane};
+use crate::prefix_short::{MAX_SHORT_ROWS, ShortFactors, block_of_lane};
 use crate::word_lanes::WordLanes;
 
 /// `2^38 = 64 f`, and p as `1 + f (f - 1)`: what is added to the low and to the high half.
@@ -23,14 +23,20 @@ const _: () = {
 
 /// One row is multiplied by halves of words, and nothing overflows; more by limbs.
 #[inline(always)]
-pub(super) fn factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS] {
-    let mut factors = [0; SHORT_FACTORS];
-    factors[..MAX_LIMBS].copy_from_slice(limbs);
-    if ROWS == 1 {
-        for c in 0..2 {
-            let [low, middle, high] = [limbs[3 * c], limbs[3 * c + 1], limbs[3 * c + 2]];
-            factors[3 * c] = low | middle << 22;
-            factors[3 * c + 1] = middle >> 10 | high << 12;
+pub(super) fn factors<const ROWS: usize>(
+    weights: &[[u32; MAX_LIMBS]; ROWS],
+) -> ShortFactors<u64, ROWS> {
+    let mut factors = ShortFactors::ZERO;
+    for (row, limbs) in weights.iter().enumerate() {
+        for k in 0..MAX_LIMBS {
+            factors.rows[k][row] = u64::from(limbs[k]);
+        }
+        if ROWS == 1 {
+            for c in 0..2 {
+                let [low, middle, high] = [limbs[3 * c], limbs[3 * c + 1], limbs[3 * c + 2]];
+                factors.rows[3 * c][row] = u64::from(low | middle << 22);
+                factors.rows[3 * c + 1][row] = u64::from(middle >> 10 | high << 12);
+            }
         }
     }
     factors
@@ -80,12 +86,12 @@ fn coordinate<D: WordLanes, const ROWS: usize>(
 #[inline(always)]
 pub(super) fn dot<D: WordLanes, const ROWS: usize>(
     isa: D,
-    factors: &ShortFactors<D, ROWS>,
+    factors: &ShortFactors<D::Words, ROWS>,
     rows: [D::Words; ROWS],
     out: &mut [Goldilocks2],
 ) {
-    let c0 = coordinate(isa, &factors[..3], &rows);
-    let c1 = coordinate(isa, &factors[3..6], &rows);
+    let c0 = coordinate(isa, &factors.rows[..3], &rows);
+    let c1 = coordinate(isa, &factors.rows[3..6], &rows);
     let [even, odd] = isa.unzip(c0, c1);
     let [even, odd] = [isa.to_array(even), isa.to_array(odd)];
     let out = &mut out[..D::COUNT];
@@ -105,8 +111,7 @@ mod tests {
     use ark_ff::{BigInt, Field, PrimeField};
 
     fn case<const ROWS: usize>(value: u32, weight: Goldilocks2) {
-        let numbers = factors::<ROWS>(&weight.split());
-        let factors = numbers.map(|number| [Scalar.splat(u64::from(number)); ROWS]);
+        let factors = factors(&[weight.split(); ROWS]).in_lanes(Scalar);
         let rows = [Scalar.splat(u64::from(value)); ROWS];
         let mut out = [Goldilocks2::ONE; 4];
         dot(Scalar, &factors, rows, &mut out);

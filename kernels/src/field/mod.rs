@@ -10,6 +10,7 @@
 mod bn254;
 mod bn254_lanes;
 mod bn254_short;
+mod bn254_single;
 mod goldilocks;
 mod goldilocks_lanes;
 mod goldilocks_rounds;
@@ -19,7 +20,7 @@ pub use goldilocks::{Goldilocks, Goldilocks2, Goldilocks2Config, GoldilocksConfi
 
 use crate::fold::{self, EqFactors};
 use crate::lanes::Lanes;
-use crate::prefix_short::{SHORT_FACTORS, ShortFactors};
+use crate::prefix_short::ShortFactors;
 use crate::round;
 use crate::word_lanes::WordLanes;
 use ark_bn254::Fr;
@@ -85,19 +86,33 @@ pub trait WeightField: Field + sealed::Sealed {
     #[doc(hidden)]
     fn reduce_lanes<L: Lanes>(isa: L, banks: &[[L::Wide; MAX_LIMBS]], out: &mut [Self; 8]);
 
-    /// What a row of a prefix of `ROWS` is multiplied by, from its weight's limbs.
+    /// What the rows of a prefix are multiplied by, from their weights' limbs.
     #[doc(hidden)]
-    fn short_factors<const ROWS: usize>(limbs: &[u32; MAX_LIMBS]) -> [u32; SHORT_FACTORS];
+    fn short_factors<const ROWS: usize>(
+        weights: &[[u32; MAX_LIMBS]; ROWS],
+    ) -> ShortFactors<u64, ROWS>;
 
     /// Blocks of a short prefix, a lane each, rows in the low halves: one output per block, the lanes
-    /// being in the order of `prefix_short::block_of_lane`.
+    /// being in the order of `prefix_short::block_of_lane`. The result is `highest`, and what
+    /// `finish_short` has to know of these outputs.
     #[doc(hidden)]
     fn dot_short<D: WordLanes, const ROWS: usize>(
         isa: D,
-        factors: &ShortFactors<D, ROWS>,
+        factors: &ShortFactors<D::Words, ROWS>,
         rows: [D::Words; ROWS],
+        highest: D::Words,
         out: &mut [Self],
-    );
+    ) -> D::Words;
+
+    /// Makes outputs of `dot_short` canonical, where any may not be.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn finish_short<D: WordLanes, const ROWS: usize>(
+        _isa: D,
+        _highest: D::Words,
+        _out: &mut [Self],
+    ) {
+    }
 
     /// `self * other`, inlined into the calling tier.
     fn mul_inline(&self, other: &Self) -> Self;

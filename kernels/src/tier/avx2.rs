@@ -395,8 +395,16 @@ impl WordLanes for Avx2 {
         avx2!(_mm256_mul_epu32(a, b))
     }
     #[inline(always)]
+    fn mul_signed(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_mul_epi32(a, b))
+    }
+    #[inline(always)]
     fn and(self, a: __m256i, mask: u64) -> __m256i {
         avx2!(_mm256_and_si256(a, _mm256_set1_epi64x(mask as i64)))
+    }
+    #[inline(always)]
+    fn max_halves(self, a: __m256i, b: __m256i) -> __m256i {
+        avx2!(_mm256_max_epu32(a, b))
     }
     #[inline(always)]
     fn shl<const BITS: i32>(self, a: __m256i) -> __m256i {
@@ -434,6 +442,38 @@ impl WordLanes for Avx2 {
         let mut rows = [[0; 4]; 8];
         for k in 0..4 {
             rows[k] = self.sum_to_array(lanes[k]);
+        }
+        rows
+    }
+    #[inline(always)]
+    fn halves_by_lanes(self, halves: [__m256i; 8]) -> [[u64; 4]; 8] {
+        // Of every two lanes the even numbers of the first, then those of the second; and the odd ones.
+        macro_rules! pick {
+            (even, $a:expr, $b:expr) => {
+                avx2!(_mm256_shuffle_ps::<0b10_00_10_00>($a, $b))
+            };
+            (odd, $a:expr, $b:expr) => {
+                avx2!(_mm256_shuffle_ps::<0b11_01_11_01>($a, $b))
+            };
+            ($a:literal, $b:literal) => {{
+                let (a, b) = (halves[$a], halves[$b]);
+                avx2!(_mm256_shuffle_ps::<0b10_00_10_00>(
+                    _mm256_castsi256_ps(a),
+                    _mm256_castsi256_ps(b)
+                ))
+            }};
+        }
+        let (ab, cd, ef, gh) = (pick!(0, 1), pick!(2, 3), pick!(4, 5), pick!(6, 7));
+        let lanes = [
+            (pick!(even, ab, cd), pick!(even, ef, gh)),
+            (pick!(odd, ab, cd), pick!(odd, ef, gh)),
+        ];
+        let mut rows = [[0; 4]; 8];
+        for (k, (low, high)) in lanes.into_iter().enumerate() {
+            let [low, high] = avx2!([_mm256_castps_si256(low), _mm256_castps_si256(high)]);
+            let [first, last] = WordLanes::halves(self, low, high);
+            rows[k] = self.sum_to_array(first);
+            rows[k + 2] = self.sum_to_array(last);
         }
         rows
     }

@@ -328,8 +328,16 @@ impl<const IFMA: bool> WordLanes for Avx512<IFMA> {
         avx512!(_mm512_mul_epu32(a, b))
     }
     #[inline(always)]
+    fn mul_signed(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_mul_epi32(a, b))
+    }
+    #[inline(always)]
     fn and(self, a: __m512i, mask: u64) -> __m512i {
         self.wide_and(a, mask)
+    }
+    #[inline(always)]
+    fn max_halves(self, a: __m512i, b: __m512i) -> __m512i {
+        avx512!(_mm512_max_epu32(a, b))
     }
     #[inline(always)]
     fn shl<const BITS: i32>(self, a: __m512i) -> __m512i {

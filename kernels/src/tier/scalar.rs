@@ -232,8 +232,17 @@ impl WordLanes for Scalar {
         std::array::from_fn(|k| u64::from(a[k] as u32) * u64::from(b[k] as u32))
     }
     #[inline(always)]
+    fn mul_signed(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| (i64::from(a[k] as i32) * i64::from(b[k] as i32)) as u64)
+    }
+    #[inline(always)]
     fn and(self, a: [u64; 4], mask: u64) -> [u64; 4] {
         a.map(|word| word & mask)
+    }
+    #[inline(always)]
+    fn max_halves(self, a: [u64; 4], b: [u64; 4]) -> [u64; 4] {
+        const LOW: u64 = 0xffff_ffff;
+        std::array::from_fn(|k| (a[k] & LOW).max(b[k] & LOW) | (a[k] & !LOW).max(b[k] & !LOW))
     }
     #[inline(always)]
     fn shl<const BITS: i32>(self, a: [u64; 4]) -> [u64; 4] {
