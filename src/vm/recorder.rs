@@ -14,8 +14,8 @@ pub trait Recorder {
     const PAIRS: bool;
     /// Whether words before and after memory accesses are wanted at all.
     const MEMORY: bool;
-    /// Up to `rows` consecutive instructions follow; `row` have retired since [`execute`](super::execute)
-    /// was called.
+    /// Up to `rows` consecutive instructions follow, or one more where a pair runs over them; `row` have
+    /// retired since [`execute`](super::execute) was called.
     fn begin_block(&mut self, row: usize, rows: usize) -> Self::Block<'_>;
 }
 
