@@ -240,7 +240,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! immediate {
             ($op:ident, $compute:expr) => {{
                 let a = read_rs1!($op);
-                recorder.rs2(at, 0);
                 write_rd!($op, $compute(a, $op.imm))
             }};
         }
@@ -252,7 +251,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     return refused(around, at, address, $width);
                 }
                 recorder.rs1(at, base);
-                recorder.rs2(at, 0);
                 let $value = memory.$load(address);
                 if R::MEMORY {
                     let word = if $width == 4 {
@@ -332,7 +330,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
                     return fault(around, at, TrapKind::MisalignedFetch, Some(target));
                 }
                 read_rs1!($op);
-                recorder.rs2(at, 0);
                 $link;
                 *next = program.index_of(target);
                 return Ok(at + 1);
@@ -350,7 +347,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! step {
             (Constant $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 write_rd!($op, $op.imm)
             }};
             (Add $op:ident) => {
@@ -481,14 +477,12 @@ fn run_block<M: GuestMemory, R: Recorder>(
             };
             (Jump $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 recorder.rd(at, 0, 0);
                 *next = $op.imm;
                 return Ok(at + 1);
             }};
             (JumpLink $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 link!($op);
                 *next = $op.imm;
                 return Ok(at + 1);
