@@ -118,21 +118,20 @@ impl Program {
         &self.code[..self.block_lengths.len()]
     }
 
-    /// The `rows` ops from `index` on, which lie in one block, and as many from the next one on: the op
-    /// behind each. `in_pairs` only all that is left of the block.
+    /// The `rows` ops from `index` on, which lie in one block, and the one behind them, so that an op and the
+    /// one behind it are read from one slice.
     ///
     /// # Panics
     /// If there are fewer ops.
     #[inline(always)]
-    pub(crate) fn block(&self, index: u32, rows: usize, in_pairs: bool) -> (&[Op], &[Op]) {
+    pub(crate) fn block(&self, index: u32, rows: usize, in_pairs: bool) -> &[Op] {
         let start = index as usize
             + if in_pairs {
                 self.block_lengths.len()
             } else {
                 0
             };
-        let code = &self.code[start..];
-        (&code[..rows], &code[1..][..rows])
+        &self.code[start..][..rows + 1]
     }
 
     /// For each op, how many ops there are to the end of its block, itself included.

@@ -87,8 +87,8 @@ impl Chunk {
 
     /// Empties the chunk for rows from `first_row` on, of the columns in `set`.
     ///
-    /// The columns of memory accesses, which most instructions leave out, are zeroed here, a vector at a
-    /// time; in the others every instruction stores its own zeros (PERF.md M-6i).
+    /// The columns of second sources and memory accesses, which most instructions leave out, are zeroed
+    /// here, a vector at a time; in the others every instruction stores its own zeros (PERF.md M-6i, M-12).
     pub fn begin(&mut self, first_row: u64, set: ColumnSet) {
         (self.rows, self.first_row, self.set) = (0, first_row, set);
         // Static columns are gathered by pc_index, and next_pc follows from it.
@@ -100,6 +100,7 @@ impl Chunk {
             self.set = set.with(Column::PcIndex.id());
         }
         for column in [
+            Column::Rs2Value,
             Column::MemoryAddress,
             Column::MemoryBefore,
             Column::MemoryAfter,

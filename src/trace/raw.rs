@@ -50,7 +50,8 @@ impl<'a, const STRIDE: usize> RawColumns<'a, STRIDE> {
         }
     }
 
-    /// Access to the `rows` rows behind the first `row` free ones.
+    /// Access to the `rows` rows behind the first `row` free ones, and to the one behind them, which a pair may
+    /// take along (or which is the ramps' room): cells of both ops of a pair are then checked by one question.
     ///
     /// # Panics
     /// If fewer are free.
@@ -75,7 +76,7 @@ pub(super) struct RawBlock<'a, 'b, const STRIDE: usize> {
     columns: &'b mut RawColumns<'a, STRIDE>,
     /// The block's first row in column 0.
     first: NonNull<u32>,
-    /// At most as many as are free.
+    /// At most as many as are free; the row behind them is the block's too.
     rows: usize,
 }
 
@@ -97,10 +98,11 @@ impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
     #[inline(always)]
     pub(super) fn set<const COLUMN: usize>(&mut self, offset: usize, value: u32) {
         const { assert!(COLUMN < Column::RAW_COUNT) };
-        assert!(offset < self.rows, "a row behind the block");
+        assert!(offset <= self.rows, "a row behind the block");
         // SAFETY: the block has at most the rows that are free, all below the capacity, and `offset` is
-        // one of them: with the column below `RAW_COUNT` the cell is one of the allocation's, to which
-        // `RawColumns`, and through its borrow this block, has exclusive access.
+        // one of them or the next: at most the capacity, and a column has `RAMP_ROWS` values more than that
+        // (checked in `new`). With the column below `RAW_COUNT` the cell is one of the allocation's, to
+        // which `RawColumns`, and through its borrow this block, has exclusive access.
         unsafe {
             let cell = self.first.add(self.start_of(COLUMN) + offset);
             cell.write(value);
@@ -111,17 +113,18 @@ impl<const STRIDE: usize> RawBlock<'_, '_, STRIDE> {
     /// behind them get values too; whoever fills those rows overwrites them.
     ///
     /// # Panics
-    /// If the block has fewer.
+    /// If the block has fewer, the one behind it included.
     #[inline(always)]
     pub(super) fn ramp<const COLUMN: usize>(&mut self, start: u32, rows: usize) {
         const { assert!(COLUMN < Column::RAW_COUNT) };
-        assert!(rows <= self.rows, "rows behind the block");
+        assert!(rows <= self.rows + 1, "rows behind the block");
         let mut lanes: [u32; RAMP_ROWS] =
             std::array::from_fn(|lane| start.wrapping_add(lane as u32));
         let mut offset = 0;
         while offset < rows {
-            // SAFETY: `offset` is below `rows`, so as in `set`; and because a column has `RAMP_ROWS` values
-            // more than the capacity (checked in `new`), the last lane still lies in its own column.
+            // SAFETY: `offset` is below `rows`, so at most `self.rows`, as in `set`, and at most the
+            // capacity; the last lane lies `RAMP_ROWS - 1` behind it, within the `RAMP_ROWS` values that a
+            // column has more (checked in `new`).
             unsafe {
                 let cells = self.first.add(self.start_of(COLUMN) + offset);
                 cells.cast::<[u32; RAMP_ROWS]>().write_unaligned(lanes);

@@ -7,8 +7,8 @@
 //! Work is done a block at a time: length, budget and recorder are settled once per block, so that an
 //! instruction pays for its own work only (PERF.md M-6a to M-6d). A block runs on to the next
 //! unconditional jump and is left early by a branch that is taken. It is cut where the budget ends,
-//! which makes every stop exact. Within a whole block, ops are dispatched in pairs (`program/pair.rs`) where the
-//! two are one; in a cut block one by one, so that none is half done.
+//! which makes every stop exact. Ops are dispatched in pairs (`program/pair.rs`) where the two are one, in a
+//! cut block up to the last one, so that none is half done.
 
 use super::alu;
 use super::host::{self, Called, TextSink};
@@ -41,102 +41,148 @@ pub fn execute<M: GuestMemory, R: Recorder>(
     recorder: &mut R,
     text: &mut dyn TextSink,
 ) -> Stop {
-    let lengths = program.block_lengths();
     let start_cycle = machine.cycle;
+    let mut around = Around {
+        program,
+        text,
+        ended: None,
+    };
+    let left = run(machine, program, budget, recorder, &mut around);
+    machine.cycle = start_cycle + budget - left;
+    match around.ended {
+        Some(Ended::Exit(code)) => Stop::Exit(code),
+        Some(Ended::Fault(kind, address)) => Stop::Trap(Trap {
+            kind,
+            pc: program.pc_of(machine.index),
+            cycle: machine.cycle,
+            address,
+        }),
+        None => Stop::Budget,
+    }
+}
+
+/// What the loop over the blocks seldom needs, in one place: kept apart, each would hold a register, and so
+/// would whatever an error is made of (PERF.md M-12).
+struct Around<'a> {
+    program: &'a Program,
+    text: &'a mut dyn TextSink,
+    /// Why the run ended before its budget.
+    ended: Option<Ended>,
+}
+
+/// Runs block by block. Returns what is left of the budget.
+#[inline(never)]
+fn run<M: GuestMemory, R: Recorder>(
+    machine: &mut Machine<M>,
+    program: &Program,
+    budget: u64,
+    recorder: &mut R,
+    around: &mut Around<'_>,
+) -> u64 {
+    let lengths = program.block_lengths();
     let mut left = budget;
     let mut index = machine.index;
-    let stop = loop {
+    loop {
         let Some(&length) = lengths.get(index as usize) else {
-            if left == 0 {
-                break Stop::Budget;
+            if left != 0 {
+                around.ended = Some(outside(index, around.program, &machine.registers));
             }
-            let cycle = start_cycle + budget - left;
-            break Stop::Trap(outside(program, index, cycle, &machine.registers));
+            break;
         };
         // Two ways, which the processor predicts: of a minimum, each block would wait for the last
         // (PERF.md M-6k).
-        let (rows, block);
+        let (rows, in_pairs);
         if u64::from(length) <= left {
-            rows = length as usize;
-            block = program.block(index, rows, M::PAIRS && R::PAIRS);
+            (rows, in_pairs) = (length as usize, true);
         } else {
-            rows = left as usize;
-            if rows == 0 {
-                break Stop::Budget;
-            }
-            block = program.block(index, rows, false);
+            // All but the last op; a pair may take it along. Where it is the first of a pair itself, it is
+            // left over.
+            (rows, in_pairs) = match left {
+                0 => break,
+                1 => (1, false),
+                _ => (left as usize - 1, true),
+            };
         }
+        let block = program.block(index, rows, M::PAIRS && R::PAIRS && in_pairs);
         let mut facts = recorder.begin_block((budget - left) as usize, rows);
-        let mut next = index + rows as u32;
-        match run_block::<M, R>(machine, program, block, index, &mut next, &mut facts, text) {
+        let mut next = index;
+        match run_block::<M, R>(
+            machine, program, block, index, &mut next, &mut facts, around,
+        ) {
             Ok(retired) => {
                 facts.end(index, retired, program.pc_of(next));
                 left -= retired as u64;
                 index = next;
             }
-            Err((offset, ended)) => {
+            Err(retired) => {
                 // Opaque, or the loop would carry along everything that is computed from it here.
-                let offset = std::hint::black_box(offset);
-                let retired = offset + usize::from(matches!(ended, Ended::Exit(_)));
+                let retired = std::hint::black_box(retired);
                 let stopped = index + retired as u32;
-                let pc = program.pc_of(stopped);
-                facts.end(index, retired, pc);
+                facts.end(index, retired, around.program.pc_of(stopped));
                 left -= retired as u64;
                 index = stopped;
-                break match ended {
-                    Ended::Exit(code) => Stop::Exit(code),
-                    Ended::Fault(kind, address) => Stop::Trap(Trap {
-                        kind,
-                        pc,
-                        cycle: start_cycle + budget - left,
-                        address,
-                    }),
-                };
+                break;
             }
         }
-    };
-    machine.index = index;
-    machine.cycle = start_cycle + budget - left;
-    stop
-}
-
-/// The trap for an index that is no instruction's.
-#[cold]
-fn outside(program: &Program, index: u32, cycle: u64, registers: &[u32; 256]) -> Trap {
-    let pc = program.pc_of(index);
-    let return_address = registers[usize::from(RA)];
-    Trap {
-        kind: TrapKind::FetchOutsideText { return_address },
-        pc,
-        cycle,
-        address: Some(pc),
     }
+    machine.index = index;
+    left
 }
 
-/// Which rule an access at `address` broke: alignment before the null page.
+/// How a run ends at an index that is no instruction's.
 #[cold]
-fn refused(address: u32, width: u32, misaligned: TrapKind) -> Ended {
+fn outside(index: u32, program: &Program, registers: &[u32; 256]) -> Ended {
+    let return_address = registers[usize::from(RA)];
+    let kind = TrapKind::FetchOutsideText { return_address };
+    Ended::Fault(kind, Some(program.pc_of(index)))
+}
+
+/// How many ops of a block have retired before the one at offset `at`, which faults.
+#[cold]
+#[inline(never)]
+fn fault(
+    around: &mut Around<'_>,
+    at: usize,
+    kind: TrapKind,
+    address: Option<u32>,
+) -> Result<usize, usize> {
+    around.ended = Some(Ended::Fault(kind, address));
+    Err(at)
+}
+
+/// The same for an access at `address`, by the rule it broke: alignment before the null page.
+#[cold]
+#[inline(never)]
+fn refused(around: &mut Around<'_>, at: usize, address: u32, width: u32) -> Result<usize, usize> {
     let kind = if address.is_multiple_of(width) {
         TrapKind::NullAddress
     } else {
-        misaligned
+        TrapKind::MisalignedLoad { width }
     };
-    Ended::Fault(kind, Some(address))
+    fault(around, at, kind, Some(address))
 }
 
-/// Executes the ops of one block, which has at least one and of which `index` is the first one's, until
-/// a branch is taken or they end; `behind` has the op behind each. Sets `next` where control goes elsewhere
-/// than behind the block. Returns how many ops have retired, or the offset of the op that ended the run.
+/// The same for an op that ends the guest, and retires.
+#[cold]
+#[inline(never)]
+fn exited(around: &mut Around<'_>, at: usize, code: u32) -> Result<usize, usize> {
+    around.ended = Some(Ended::Exit(code));
+    Err(at + 1)
+}
+
+/// Executes the ops of a block, of which `index` is the first one's and the last one only if a pair takes
+/// it along, until a branch is taken or they end. Sets `next` to where control goes. Returns how many ops have
+/// retired, as an error where the run has ended.
 #[inline(always)]
 fn run_block<M: GuestMemory, R: Recorder>(
     machine: &mut Machine<M>,
     program: &Program,
-    (block, behind): (&[Op], &[Op]),
+    block: &[Op],
     index: u32,
     next: &mut u32,
     recorder: &mut R::Block<'_>,
-    text: &mut dyn TextSink,
-) -> Result<usize, (usize, Ended)> {
+    around: &mut Around<'_>,
+) -> Result<usize, usize> {
     let Machine {
         registers,
         memory,
@@ -144,9 +190,10 @@ fn run_block<M: GuestMemory, R: Recorder>(
         tohost,
         ..
     } = machine;
+    let rows = block.len() - 1;
     // One counter for ops and rows: whatever else counted along would cost a register.
     let mut at = 0;
-    while at < block.len() {
+    while at < rows {
         // A reference: each step then reads the operands it has, straight from the table.
         let op = &block[at];
         // What the first op of a chain hands to its second; known to be none where nothing does.
@@ -193,7 +240,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! immediate {
             ($op:ident, $compute:expr) => {{
                 let a = read_rs1!($op);
-                recorder.rs2(at, 0);
                 write_rd!($op, $compute(a, $op.imm))
             }};
         }
@@ -202,11 +248,9 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let base = rs1!($op);
                 let address = base.wrapping_add($op.imm);
                 if !address.is_multiple_of($width) || address < NULL_END {
-                    let misaligned = TrapKind::MisalignedLoad { width: $width };
-                    return Err((at, refused(address, $width, misaligned)));
+                    return refused(around, at, address, $width);
                 }
                 recorder.rs1(at, base);
-                recorder.rs2(at, 0);
                 let $value = memory.$load(address);
                 if R::MEMORY {
                     let word = if $width == 4 {
@@ -226,7 +270,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 let address = base.wrapping_add($op.imm);
                 if !address.is_multiple_of($width) {
                     let misaligned = TrapKind::MisalignedStore { width: $width };
-                    return Err((at, Ended::Fault(misaligned, Some(address))));
+                    return fault(around, at, misaligned, Some(address));
                 }
                 let ready = pages.is_ready(address);
                 if !ready {
@@ -234,7 +278,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         Ok(prepared) => {
                             prepared.back.into_iter().for_each(|page| memory.back(page))
                         }
-                        Err(kind) => return Err((at, Ended::Fault(kind, Some(address)))),
+                        Err(kind) => return fault(around, at, kind, Some(address)),
                     }
                 }
                 recorder.rs1(at, base);
@@ -254,7 +298,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                 }
                 // The page of the tohost word is never ready, so that plain stores don't ask this.
                 if $width == 4 && !ready && *tohost == Some(address) && value & 1 == 1 {
-                    return Err((at, Ended::Exit(value >> 1)));
+                    return exited(around, at, value >> 1);
                 }
             }};
         }
@@ -283,10 +327,9 @@ fn run_block<M: GuestMemory, R: Recorder>(
             ($op:ident, $link:expr) => {{
                 let target = rs1!($op).wrapping_add($op.imm) & !1;
                 if target & 2 != 0 {
-                    return Err((at, Ended::Fault(TrapKind::MisalignedFetch, Some(target))));
+                    return fault(around, at, TrapKind::MisalignedFetch, Some(target));
                 }
                 read_rs1!($op);
-                recorder.rs2(at, 0);
                 $link;
                 *next = program.index_of(target);
                 return Ok(at + 1);
@@ -304,7 +347,6 @@ fn run_block<M: GuestMemory, R: Recorder>(
         macro_rules! step {
             (Constant $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 write_rd!($op, $op.imm)
             }};
             (Add $op:ident) => {
@@ -435,14 +477,12 @@ fn run_block<M: GuestMemory, R: Recorder>(
             };
             (Jump $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 recorder.rd(at, 0, 0);
                 *next = $op.imm;
                 return Ok(at + 1);
             }};
             (JumpLink $op:ident) => {{
                 recorder.rs1(at, 0);
-                recorder.rs2(at, 0);
                 link!($op);
                 *next = $op.imm;
                 return Ok(at + 1);
@@ -467,7 +507,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         }
                         let _written = step!($first op);
                         $(chain!($operand _written);)?
-                        let second = &behind[at];
+                        let second = &block[at + 1];
                         at += 1;
                         step!($second second);
                     })+)+
@@ -485,21 +525,20 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         let (a, b) = (read_rs1!(op), read_rs2!(op));
                         recorder.rd(at, 0, 0);
                         if alu::taken(op.rd, a, b) {
-                            let fault = Ended::Fault(TrapKind::MisalignedFetch, Some(op.imm));
-                            return Err((at, fault));
+                            return fault(around, at, TrapKind::MisalignedFetch, Some(op.imm));
                         }
                     }
                     Kind::JumpMisaligned => {
-                        return Err((at, Ended::Fault(TrapKind::MisalignedFetch, Some(op.imm))));
+                        return fault(around, at, TrapKind::MisalignedFetch, Some(op.imm));
                     }
                     Kind::Ecall => {
-                        let called = ecall(machine, text);
+                        let called = ecall(machine, around);
                         let registers = &mut machine.registers;
                         let before = registers[usize::from(A0)];
                         let (after, exit) = match called {
                             Ok(Called::Return(value)) => (value, None),
                             Ok(Called::Exit(code)) => (before, Some(code)),
-                            Err((kind, address)) => return Err((at, Ended::Fault(kind, address))),
+                            Err((kind, address)) => return fault(around, at, kind, address),
                         };
                         recorder.rs1(at, registers[usize::from(A7)]);
                         recorder.rs2(at, registers[usize::from(A2)]);
@@ -507,20 +546,21 @@ fn run_block<M: GuestMemory, R: Recorder>(
                         registers[usize::from(A0)] = after;
                         // An ecall is the last op of its block: nothing is left to run here.
                         return match exit {
-                            Some(code) => Err((at, Ended::Exit(code))),
-                            None => Ok(at + 1),
+                            Some(code) => exited(around, at, code),
+                            None => {
+                                *next = place!() + 1;
+                                Ok(at + 1)
+                            }
                         };
                     }
-                    Kind::Ebreak => return Err((at, Ended::Fault(TrapKind::Breakpoint, None))),
+                    Kind::Ebreak => return fault(around, at, TrapKind::Breakpoint, None),
                     Kind::Illegal => {
                         let kind = TrapKind::IllegalInstruction { word: op.imm };
-                        return Err((at, Ended::Fault(kind, None)));
+                        return fault(around, at, kind, None);
                     }
                     Kind::Outside => {
-                        let pc = program.pc_of(place!());
-                        let return_address = registers[usize::from(RA)];
-                        let kind = TrapKind::FetchOutsideText { return_address };
-                        return Err((at, Ended::Fault(kind, Some(pc))));
+                        around.ended = Some(outside(place!(), around.program, registers));
+                        return Err(at);
                     }
                 }
             };
@@ -539,6 +579,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
         for_each_pair!(with_singles);
         at += 1;
     }
+    *next = index + at as u32;
     Ok(at)
 }
 
@@ -547,7 +588,7 @@ fn run_block<M: GuestMemory, R: Recorder>(
 #[inline(never)]
 fn ecall<M: GuestMemory>(
     machine: &mut Machine<M>,
-    text: &mut dyn TextSink,
+    around: &mut Around<'_>,
 ) -> Result<Called, host::Refused> {
     let registers = &machine.registers;
     let number = registers[usize::from(A7)];
@@ -559,6 +600,6 @@ fn ecall<M: GuestMemory>(
         arguments,
         &mut machine.text_bytes,
         limit,
-        text,
+        around.text,
     )
 }

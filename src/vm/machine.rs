@@ -93,6 +93,9 @@ pub enum MachineError {
 }
 
 /// A machine: all that a run changes.
+///
+/// In this order, so that the registers' address is the machine's own (PERF.md M-12).
+#[repr(C)]
 pub struct Machine<M: GuestMemory> {
     /// x0 to x31. 256 entries, so that no u8 can be out of range; the rest is never touched.
     pub(super) registers: [u32; 256],

@@ -14,21 +14,21 @@ pub trait Recorder {
     const PAIRS: bool;
     /// Whether words before and after memory accesses are wanted at all.
     const MEMORY: bool;
-    /// Up to `rows` consecutive instructions follow; `row` have retired since [`execute`](super::execute)
-    /// was called.
+    /// Up to `rows` consecutive instructions follow, or one more where a pair runs over them; `row` have
+    /// retired since [`execute`](super::execute) was called.
     fn begin_block(&mut self, row: usize, rows: usize) -> Self::Block<'_>;
 }
 
 /// Receives the facts of one block's instructions, under their offsets in it, which ascend. Every
-/// instruction that retires reports its sources and its destination, zeros where it has none; one that
-/// accesses no memory does not report that.
+/// instruction that retires reports its first source and its destination, zeros where it has none; a second
+/// source and an access to memory are reported by those that have them.
 ///
 /// Facts reported for an instruction that then faults are not retired: [`end`](BlockRecorder::end)
 /// says how many are.
 pub trait BlockRecorder {
     /// Value of the first source register, or 0.
     fn rs1(&mut self, offset: usize, value: u32);
-    /// Value of the second source register, or 0.
+    /// Value of the second source register.
     fn rs2(&mut self, offset: usize, value: u32);
     /// Destination register before and after, or zeros.
     fn rd(&mut self, offset: usize, before: u32, after: u32);
