@@ -189,7 +189,18 @@ pub(crate) fn sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mu
 #[inline(always)]
 pub fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
     assert_eq!(indices.len(), out.len(), "one output per index");
-    for (out, index) in out.iter_mut().zip(indices) {
+    let (outs, last) = out.as_chunks_mut::<8>();
+    let (eights, rest) = indices.as_chunks::<8>();
+    // Loaded before any is stored: a store may lie where a load seems to, by its lowest twelve bits, and the load
+    // would wait for it.
+    for (out, indices) in outs.iter_mut().zip(eights) {
+        let mut eight = *out;
+        for k in 0..8 {
+            eight[k] = table[indices[k] as usize];
+        }
+        *out = eight;
+    }
+    for (out, index) in last.iter_mut().zip(rest) {
         *out = table[*index as usize];
     }
 }

@@ -211,11 +211,11 @@ impl CheckpointFile {
         self.map.release(0..self.map.len());
     }
 
-    /// Lets go of checkpoint `index`, with the pages that are stored in it.
-    fn release_record(&self, index: usize) {
+    /// Checkpoint `index` was read, with the pages that are stored in it.
+    fn pass_record(&self, index: usize) {
         let end = self.offsets.get(index + 1).copied();
         let end = end.map_or(self.map.len(), |end| end as usize);
-        self.map.release(self.offsets[index] as usize..end);
+        self.map.pass(self.offsets[index] as usize..end);
     }
 
     fn record(&self, index: usize) -> Record {
@@ -245,8 +245,9 @@ impl CheckpointSource for CheckpointFile {
     }
 
     fn state(&self, index: usize) -> CheckpointState {
+        let offset = self.offsets[index] as usize;
         let state = self.record(index).state();
-        self.release_record(index);
+        self.map.pass(offset..offset + size_of::<Record>());
         state
     }
 
@@ -277,7 +278,7 @@ impl CheckpointSource for CheckpointFile {
         let entries = self.entries(index).iter();
         let changed = |entry: &&PageEntry| self.index.changed_to(entry.page_index, index).is_some();
         let count = entries.filter(changed).count();
-        self.release_record(index);
+        self.pass_record(index);
         count
     }
 
@@ -287,14 +288,14 @@ impl CheckpointSource for CheckpointFile {
                 visit(page_index, self.content(location));
             }
         }
-        self.release_record(index);
+        self.pass_record(index);
     }
 
     fn for_each_written_page(&self, index: usize, visit: &mut dyn FnMut(u32, PageContent<'_>)) {
         for &PageEntry { page_index, .. } in self.entries(index) {
             visit(page_index, self.page(index, page_index));
         }
-        self.release_record(index);
+        self.pass_record(index);
     }
 
     fn check_unchanged(&self) -> Result<(), StoreError> {

@@ -203,7 +203,7 @@ impl<'a> Walk<'a> {
         self.expect(intact, pages_at, "digest of pages")?;
         found.last = Some(record);
         found.offsets.push(offset);
-        self.map.release(offset as usize..self.at as usize);
+        self.map.pass(offset as usize..self.at as usize);
         Ok(())
     }
 
