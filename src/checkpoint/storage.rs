@@ -141,7 +141,7 @@ pub(super) struct DiskFile {
     /// Bytes written.
     at: u64,
     /// Bytes that have room on the disk. What is written into room that is there takes the system a
-    /// quarter less (PERF.md C-1).
+    /// quarter less (PERF.md C-1c).
     reserved: u64,
 }
 
@@ -204,8 +204,9 @@ impl StorageFile for DiskFile {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.reserve(bytes.len() as u64);
+        self.file.write_all(bytes)?;
         self.at += bytes.len() as u64;
-        self.file.write_all(bytes)
+        Ok(())
     }
 
     fn read(&mut self, offset: u64, to: &mut [u8]) -> io::Result<()> {
