@@ -12,7 +12,7 @@ use crate::limits::PAGE_BYTES;
 /// Bytes of a piece. Also what a reader maps at once where the system maps whole folios.
 const PIECE_BYTES: usize = 1 << 16;
 
-/// Bytes of a piece where many come together: the fewer the pieces, the faster they are read again (PERF.md C-2).
+/// Bytes of a piece where many come together: the fewer the pieces, the faster they are read again (PERF.md C-2a).
 pub(super) const LARGE_PIECE_BYTES: usize = 1 << 20;
 
 /// A file's end.

@@ -28,7 +28,7 @@ use super::{
 use crate::limits::PAGE_BYTES;
 
 /// Bytes of pages that are hashed in one piece: they fill the hasher's lanes, as one page does not (PERF.md
-/// C-1), and wait in memory once.
+/// C-1a), and wait in memory once.
 const HASHED_BYTES: usize = LARGE_PIECE_BYTES;
 
 /// Checkpoints from which [`CheckpointWriter::resume`] can go on: the last one is never gone on from.
