@@ -49,7 +49,7 @@ pub struct Plan {
     costs: CostModel,
     /// Resident memory before, where the system tells.
     resident: Option<u64>,
-    /// The guest's memory in all workers, where it is known.
+    /// The guest's memory that all workers will have besides, where it is known.
     guest_bytes: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ pub struct Size<'a> {
     pub workers: usize,
     /// The trace, where there is one already.
     pub oracle: Option<&'a StreamingOracle<'a>>,
-    /// The guest's memory, where it has run.
+    /// The guest's memory that a worker has not had from the start, where the guest has run.
     pub guest_bytes: Option<u64>,
 }
 

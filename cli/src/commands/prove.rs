@@ -58,7 +58,10 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
         chunk_rows: oracle.chunk_rows().get(),
         workers: pool.current_num_threads(),
         oracle: Some(&oracle),
-        guest_bytes: Some(result.backed_pages * PAGE_BYTES as u64),
+        // The input is in every worker's memory by now.
+        guest_bytes: Some(
+            (result.backed_pages * PAGE_BYTES as u64).saturating_sub(guest.input.len() as u64),
+        ),
     };
     let statement = batch.describe(Column::NAMES);
     let plan = planning::plan(&options.schedule, batch.clone(), kernels, &size)?;
