@@ -109,7 +109,8 @@ pub struct WrittenPage<'a> {
 
 /// Takes the checkpoints of one run, in order, on whatever thread.
 pub trait CheckpointSink: Send {
-    /// The next checkpoint, and the pages written since the one before, by ascending index.
+    /// The next checkpoint, and the pages written since the one before, by ascending index. Whether the bytes of
+    /// one are as they were stored last is the sink's to find out.
     ///
     /// # Errors
     /// When it can't be stored; the sink then stays unfinished.
