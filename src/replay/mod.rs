@@ -21,7 +21,7 @@ pub(crate) mod cache;
 pub mod changes;
 pub mod divergence;
 pub mod fast_pass;
-pub(crate) mod image;
+mod image;
 mod intake;
 mod outlet;
 pub mod seek;

@@ -270,9 +270,9 @@ fn restore_all<M: GuestMemory>(
     machine.restart_with(run.program(), source.input(), |machine| {
         let mut fits = Ok(());
         source.for_each_run(None, checkpoint, &mut |first, pages| {
-            if fits.is_ok() && !pages.is_image() {
+            if !pages.is_image() {
                 let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
-                fits = machine.set_pages(first, pages.count(), copy);
+                fits = fits.and_then(|()| machine.set_pages(first, pages.count(), copy));
             }
         });
         fits
@@ -293,13 +293,10 @@ fn restore_others<M: GuestMemory>(
     });
     let mut fits = Ok(());
     source.for_each_run(Some(base), checkpoint, &mut |first, pages| {
-        if fits.is_err() {
-        } else if pages.is_image() {
-            fits = machine.set_page(first, &image_of(program, first));
-        } else {
-            let copy = &mut |at, to: &mut [u8]| pages.copy(at, to);
-            fits = machine.set_pages(first, pages.count(), copy);
-        }
+        fits = fits.and_then(|()| match pages.is_image() {
+            true => machine.set_page(first, &image_of(program, first)),
+            false => machine.set_pages(first, pages.count(), &mut |at, to| pages.copy(at, to)),
+        });
     });
     fits
 }
