@@ -68,7 +68,7 @@ pub struct IndexBuilder {
 }
 
 impl IndexBuilder {
-    /// Page `page_index` was written before `checkpoint`. Returns whether it changed.
+    /// Page `page_index` was written before `checkpoint`.
     ///
     /// # Errors
     /// What of `claim` contradicts the checkpoints before.
@@ -77,7 +77,7 @@ impl IndexBuilder {
         page_index: u32,
         checkpoint: usize,
         claim: Claim,
-    ) -> Result<bool, &'static str> {
+    ) -> Result<(), &'static str> {
         let checkpoint = u32::try_from(checkpoint).map_err(|_| "number of checkpoints")?;
         let known = self.known.entry(page_index).or_insert(Known {
             stored: None,
@@ -92,8 +92,7 @@ impl IndexBuilder {
             Claim::Image => Location::Image,
             Claim::Zero => Location::Zero,
         };
-        let changed = newest != known.newest;
-        if changed {
+        if newest != known.newest {
             known.newest = newest;
             self.versions.push(Version {
                 page_index,
@@ -105,7 +104,7 @@ impl IndexBuilder {
                 },
             });
         }
-        Ok(changed)
+        Ok(())
     }
 
     /// Where the last version of page `page_index` lies that has bytes in the store.

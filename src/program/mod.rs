@@ -241,29 +241,27 @@ impl Program {
     /// Whether any byte of the file lies on page `page_index`.
     #[must_use]
     pub fn sets_page(&self, page_index: u32) -> bool {
-        let base = u64::from(page_index) << PAGE_BYTES_LOG2;
-        self.segments.iter().any(|segment| {
-            let start = u64::from(segment.address);
-            start.max(base) < (start + segment.file.len() as u64).min(base + PAGE_BYTES as u64)
-        })
+        self.pieces(page_index).next().is_some()
     }
 
-    /// Copies what the file puts into page `page_index` over `page`, and says whether any byte of
-    /// the file lies there. Bytes the file does not set are left alone.
-    pub fn copy_page(&self, page_index: u32, page: &mut [u8; PAGE_BYTES]) -> bool {
-        let base = u64::from(page_index) << PAGE_BYTES_LOG2;
-        let mut any = false;
-        for segment in &self.segments {
-            let start = u64::from(segment.address);
-            let (low, high) = (start.max(base), (start + segment.file.len() as u64));
-            let high = high.min(base + PAGE_BYTES as u64);
-            if low < high {
-                let source = &segment.file[(low - start) as usize..(high - start) as usize];
-                page[(low - base) as usize..(high - base) as usize].copy_from_slice(source);
-                any = true;
-            }
+    /// Copies what the file puts into page `page_index` over `page`. Bytes the file does not set are left
+    /// alone.
+    pub fn copy_page(&self, page_index: u32, page: &mut [u8; PAGE_BYTES]) {
+        for (offset, bytes) in self.pieces(page_index) {
+            page[offset..offset + bytes.len()].copy_from_slice(bytes);
         }
-        any
+    }
+
+    /// What the file puts into page `page_index`: bytes, and how far behind its start they lie.
+    fn pieces(&self, page_index: u32) -> impl Iterator<Item = (usize, &[u8])> {
+        let base = u64::from(page_index) << PAGE_BYTES_LOG2;
+        self.segments.iter().filter_map(move |segment| {
+            let start = u64::from(segment.address);
+            let low = start.max(base);
+            let high = (start + segment.file.len() as u64).min(base + PAGE_BYTES as u64);
+            let range = (low < high).then(|| (low - start) as usize..(high - start) as usize)?;
+            Some(((low - base) as usize, &segment.file[range]))
+        })
     }
 }
 
