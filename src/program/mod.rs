@@ -240,7 +240,7 @@ impl Program {
 
     /// Whether any byte of the file lies on page `page_index`.
     #[must_use]
-    pub fn sets_page(&self, page_index: u32) -> bool {
+    pub(crate) fn sets_page(&self, page_index: u32) -> bool {
         self.pieces(page_index).next().is_some()
     }
 
