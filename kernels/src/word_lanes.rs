@@ -36,6 +36,8 @@ pub trait WordLanes: Copy {
     fn mul(self, a: Self::Words, b: Self::Words) -> Self::Words;
     /// Product of the low halves, which have signs.
     fn mul_signed(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// `a b + c` of words that are the bits of `f64`s, rounded once.
+    fn fused(self, a: Self::Words, b: Self::Words, c: Self::Words) -> Self::Words;
     /// Bitwise and with one mask.
     fn and(self, a: Self::Words, mask: u64) -> Self::Words;
     /// The larger ones of halves.

@@ -275,6 +275,19 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_zeros_is_below_the_modulus_at_once() {
+        for bits in 0..254 {
+            for weight in [Fr::from(2u64).pow([bits]), -Fr::from(3u64).pow([bits])] {
+                let weight = Fr::new_unchecked(weight.into_bigint());
+                let factors = Fr::short_factors(&[weight.split()]).in_lanes(Scalar);
+                let (row, mut out) = ([Scalar.splat(0)], [Fr::ONE; 4]);
+                let highest = Fr::dot_short(Scalar, &factors, row, Scalar.splat(0), &mut out);
+                assert_eq!((out, highest[0] as u32), ([Fr::ZERO; 4], 0), "{weight}");
+            }
+        }
+    }
+
+    #[test]
     fn two_weights_that_sum_to_the_modulus() {
         let below = |bits: u32| Fr::from(2u64).pow([u64::from(bits)]);
         let offsets = [0, 1, 64, 200, 207, 208, 209, 222, 223, 250].map(below);

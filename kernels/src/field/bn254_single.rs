@@ -2,13 +2,18 @@
 //!
 //! In: blocks of one row, a block a lane. Out: canonical Montgomery representations.
 //!
-//! The quotient q is that of `bn254_short`. A weight w and `2^256 - p` are cut into digits of 32 bits
-//! between `-2^31` and `2^31`, and `x - 2^31` and `q - 2^31` are what is multiplied, so that two signed
-//! products and a carry fit a word; `2^31 (w - p)` is added, and to every digit's sum `2^63` that
-//! keeps it above zero and leaves with its carry. A sum's low half is a half of the result.
+//! The quotient `q = floor(x W)` is made of `f64`s in one operation, with W an odd multiple of `2^-53` next below
+//! `w / p`: `2^52 + x` has x for its lowest bits, and what is added to its product with W takes
+//! `2^52 W` away again, which ends in a half, and brings the sum to where units are its last
+//! bits. Rounding to the nearest is then a floor, and the quotient's bits lie where a multiply takes them.
 //!
-//! Sketch, per vector of blocks: 18 multiplies, 26 additions, 9 shifts, and a transpose of eight halves.
-//! PERF.md row K-5.
+//! A weight w and `2^256 - p` are cut into digits of 32 bits between `-2^31` and `2^31`, and `x - 2^31` and
+//! `q - 2^31` are what is multiplied, so that two signed products and a carry fit a word; `2^31 (w - p)`
+//! is added, and to every digit's sum `2^63` that keeps it above zero and leaves with its carry. A sum's
+//! low half is a half of the result.
+//!
+//! Sketch, per vector of blocks: 16 multiplies and a fused one, 25 additions, 7 shifts, and a transpose of
+//! eight halves. PERF.md row K-5.
 
 use super::MAX_LIMBS;
 use super::bn254::{P, add_words, sub_words};
@@ -19,18 +24,32 @@ use ark_bn254::Fr;
 use ark_ff::BigInt;
 
 const HALVES: usize = 8;
-/// Where the parts of the W lie among the factors.
-const W_LOW: usize = HALVES;
-const W_HIGH: usize = HALVES + 1;
+/// Where the bits of three `f64`s lie among the factors: of what is added to a row to make it one, of W, and of
+/// what is added to their product.
+const TO_FLOAT: usize = HALVES;
+const W: usize = HALVES + 1;
+const TO_QUOTIENT: usize = HALVES + 2;
 /// Where `-2^31` lies among the words.
 const MINUS_HALF: usize = HALVES;
 /// What makes a number of 32 bits a signed one.
 const HALF: u64 = 1 << 31;
+/// Bits of a W behind the point.
+const W_BITS: u32 = 53;
+/// From here to twice this an `f64` is a number without a fraction, and its lowest bits are the number's.
+const WHOLE: u64 = 1 << 52;
+/// What a quotient less `2^31` is added to; even, as half of one below it is to become none.
+const QUOTIENT_BASE: u64 = WHOLE + WHOLE / 2 - HALF;
 /// What a sum is kept above zero by.
 const BIAS: u64 = 1 << 63;
 
 /// The bounds of `dot`.
 const _: () = {
+    // W is less than four units below what it stands for: the value lies below p (1 + 2^-17).
+    assert!(u32::MAX as u128 * 4 <= 1 << (W_BITS - 17));
+    // Rows and quotients are whole `f64`s, and so is what is added to a product, whatever W is.
+    assert!(WHOLE + (u32::MAX as u64) < 2 * WHOLE);
+    assert!(QUOTIENT_BASE >= WHOLE && QUOTIENT_BASE + (u32::MAX as u64) < 2 * WHOLE);
+    assert!(QUOTIENT_BASE.is_multiple_of(2) && QUOTIENT_BASE > 1 << (W_BITS - 1));
     let digits = signed_halves(MINUS_P);
     let mut k = 0;
     while k < HALVES {
@@ -73,9 +92,11 @@ pub(super) fn factors<const ROWS: usize>(
 ) -> ShortFactors<u64, ROWS> {
     let mut factors = ShortFactors::ZERO;
     let weight = words(&weights[0]);
-    let w = full_quotient_weight(&weight);
-    factors.rows[W_LOW][0] = w & 0xffff_ffff;
-    factors.rows[W_HIGH][0] = w >> 32;
+    // Odd, so that no row but 0 has a product that is next to two numbers. The least one gives no row a quotient.
+    let w = (full_quotient_weight(&weight) >> (64 - W_BITS)).max(1) - 1 | 1;
+    factors.rows[TO_FLOAT][0] = (WHOLE as f64).to_bits();
+    factors.rows[W][0] = (w as f64 / (1u64 << W_BITS) as f64).to_bits();
+    factors.rows[TO_QUOTIENT][0] = ((QUOTIENT_BASE - w.div_ceil(2)) as f64).to_bits();
     factors.words[MINUS_HALF] = HALF.wrapping_neg();
     let [d0, d1, d2, d3] = sub_words(weight, P).0;
     let added = halves([
@@ -104,11 +125,9 @@ pub(super) fn dot<D: WordLanes, const ROWS: usize>(
     highest: D::Words,
     out: &mut [Fr],
 ) -> D::Words {
-    let low = isa.mul(row, factors.rows[W_LOW][0]);
-    let high = isa.mul(row, factors.rows[W_HIGH][0]);
-    let q = isa.shr::<32>(isa.add(isa.shr::<32>(low), high));
-    let minus_half = factors.words[MINUS_HALF];
-    let (row, q) = (isa.add(row, minus_half), isa.add(q, minus_half));
+    let float = isa.add(row, factors.rows[TO_FLOAT][0]);
+    let q = isa.fused(float, factors.rows[W][0], factors.rows[TO_QUOTIENT][0]);
+    let row = isa.add(row, factors.words[MINUS_HALF]);
     let mut sum = isa.splat(0);
     let mut halves = [sum; HALVES];
     for k in 0..HALVES {

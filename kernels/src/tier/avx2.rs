@@ -16,20 +16,21 @@ use core::arch::x86_64::*;
 macro_rules! avx2 {
     ($call:expr) => {{
         // SAFETY: the call is reachable only through a method of `Avx2`, whose value proves that the
-        // processor has AVX2, and touches no memory.
+        // processor has AVX2 and FMA, and touches no memory.
         unsafe { $call }
     }};
 }
 
-/// Proof that AVX2 and BMI2 may be executed.
+/// Proof that AVX2, FMA and BMI2 may be executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Avx2(());
 
 impl Avx2 {
-    /// The proof, where the processor has AVX2 and BMI2.
+    /// The proof, where the processor has AVX2, FMA and BMI2.
     #[inline]
     pub fn detect() -> Option<Self> {
         let found = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2");
         found.then_some(Self(()))
@@ -60,7 +61,7 @@ impl Avx2 {
 }
 
 /// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
-#[target_feature(enable = "avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
 fn with_features<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
@@ -397,6 +398,17 @@ impl WordLanes for Avx2 {
     #[inline(always)]
     fn mul_signed(self, a: __m256i, b: __m256i) -> __m256i {
         avx2!(_mm256_mul_epi32(a, b))
+    }
+    #[inline(always)]
+    fn fused(self, a: __m256i, b: __m256i, c: __m256i) -> __m256i {
+        avx2!({
+            let [a, b, c] = [
+                _mm256_castsi256_pd(a),
+                _mm256_castsi256_pd(b),
+                _mm256_castsi256_pd(c),
+            ];
+            _mm256_castpd_si256(_mm256_fmadd_pd(a, b, c))
+        })
     }
     #[inline(always)]
     fn and(self, a: __m256i, mask: u64) -> __m256i {

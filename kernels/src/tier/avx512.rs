@@ -30,13 +30,13 @@ impl<const IFMA: bool> Avx512<IFMA> {
 }
 
 /// Compiles `body` with the tier's instructions; everything in it is `inline(always)`.
-#[target_feature(enable = "avx512f,avx512vl,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512f,avx512vl,avx2,fma,bmi1,bmi2")]
 fn with_features<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
 /// As `with_features`, with IFMA beside them.
-#[target_feature(enable = "avx512ifma,avx512f,avx512vl,avx2,bmi1,bmi2")]
+#[target_feature(enable = "avx512ifma,avx512f,avx512vl,avx2,fma,bmi1,bmi2")]
 fn with_ifma<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
@@ -330,6 +330,17 @@ impl<const IFMA: bool> WordLanes for Avx512<IFMA> {
     #[inline(always)]
     fn mul_signed(self, a: __m512i, b: __m512i) -> __m512i {
         avx512!(_mm512_mul_epi32(a, b))
+    }
+    #[inline(always)]
+    fn fused(self, a: __m512i, b: __m512i, c: __m512i) -> __m512i {
+        avx512!({
+            let [a, b, c] = [
+                _mm512_castsi512_pd(a),
+                _mm512_castsi512_pd(b),
+                _mm512_castsi512_pd(c),
+            ];
+            _mm512_castpd_si512(_mm512_fmadd_pd(a, b, c))
+        })
     }
     #[inline(always)]
     fn and(self, a: __m512i, mask: u64) -> __m512i {

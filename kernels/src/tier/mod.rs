@@ -17,7 +17,7 @@ pub enum Tier {
     Scalar,
     /// Crate `wide`, with the instructions the build targets.
     Portable,
-    /// AVX2 and BMI2, found at run time.
+    /// AVX2, FMA and BMI2, found at run time.
     Avx2,
     /// AVX-512 F and VL beside those, found at run time.
     Avx512,

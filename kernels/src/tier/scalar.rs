@@ -236,6 +236,13 @@ impl WordLanes for Scalar {
         std::array::from_fn(|k| (i64::from(a[k] as i32) * i64::from(b[k] as i32)) as u64)
     }
     #[inline(always)]
+    fn fused(self, a: [u64; 4], b: [u64; 4], c: [u64; 4]) -> [u64; 4] {
+        std::array::from_fn(|k| {
+            let [a, b, c] = [a[k], b[k], c[k]].map(f64::from_bits);
+            a.mul_add(b, c).to_bits()
+        })
+    }
+    #[inline(always)]
     fn and(self, a: [u64; 4], mask: u64) -> [u64; 4] {
         a.map(|word| word & mask)
     }
