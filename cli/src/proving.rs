@@ -58,12 +58,14 @@ pub fn pool(options: &ReplayOptions) -> Result<rayon::ThreadPool, Failure> {
 /// How to replay, as the options say.
 pub fn replay<'a>(
     options: &ReplayOptions,
+    kernels: &Kernels<Field>,
     limits: &LimitOptions,
     pool: &'a rayon::ThreadPool,
     progress: &'a (dyn Fn(u64) + Sync),
 ) -> Replay<'a> {
     Replay {
         chunk_rows: options.chunk_rows as usize,
+        kernels: kernels.of_chunks(),
         memory: limits.guest_memory,
         pool: Some(pool),
         cancel: Some(interrupt::flag()),

@@ -130,6 +130,8 @@ benches!(over_columns, columns:
     sub_word_bytesigned = "sub_word, ByteSigned",
     gather_u32 = "gather_u32",
     gather_u8 = "gather_u8",
+    gather_split = "gather_split",
+    addresses = "addresses",
 );
 
 library_benchmark_group!(name = kernels; benchmarks = over_bn254, over_goldilocks2, over_columns);

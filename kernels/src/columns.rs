@@ -1,7 +1,7 @@
 //! Integer columns from integer columns: gathers, sums, products, comparisons, sub-words.
 //!
 //! In and out: columns of one length. Arithmetic is modulo `2^32`; flags are 0 or 1. The loops are
-//! plain: compiled inside a tier, all but `gather` become eight lanes of that tier's instructions
+//! plain: compiled inside a tier, all but the loads of gathers become eight lanes of that tier's instructions
 //! (`product`: one widening multiply per four rows and two shuffles). No kernel branches on a value.
 
 /// The operation of [`crate::Kernels::combine`].
@@ -180,14 +180,105 @@ pub(crate) fn sub_word(part: SubWord, words: &[u32], addresses: &[u32], out: &mu
     }
 }
 
-/// `out[k] = table[indices[k]]`, for whoever has no table of kernels: it is the same on every tier.
+/// `out[k] = base + 4 indices[k]`.
+#[inline(always)]
+pub(crate) fn addresses(base: u32, indices: &[u32], out: &mut [u32]) {
+    assert_eq!(indices.len(), out.len(), "one output per index");
+    for (out, index) in out.iter_mut().zip(indices) {
+        *out = base.wrapping_add(index << 2);
+    }
+}
+
+/// Rows of which `gather_split` keeps the lower halves until their bytes are taken: few enough for the first
+/// cache, and enough that each is written long before it is read as one of a vector.
+const SPLIT_ROWS: usize = 256;
+
+/// `high[k]` is the upper half of `table[indices[k]]`, `bytes[n][k]` byte n of it.
+#[inline(always)]
+pub(crate) fn gather_split(
+    table: &[u64],
+    indices: &[u32],
+    mut high: Option<&mut [u32]>,
+    mut bytes: [Option<&mut [u32]>; 4],
+) {
+    for out in high.iter().chain(bytes.iter().flatten()) {
+        assert_eq!(indices.len(), out.len(), "one output per index");
+    }
+    let any_byte = bytes.iter().any(Option::is_some);
+    let mut lows = [0; SPLIT_ROWS];
+    for (n, indices) in indices.chunks(SPLIT_ROWS).enumerate() {
+        let rows = n * SPLIT_ROWS..n * SPLIT_ROWS + indices.len();
+        let lows = &mut lows[..indices.len()];
+        match &mut high {
+            Some(high) if any_byte => gather_halves(table, indices, lows, &mut high[rows.clone()]),
+            Some(high) => gather_as(
+                table,
+                indices,
+                &mut high[rows.clone()],
+                #[inline(always)]
+                |entry| (entry >> 32) as u32,
+            ),
+            None => gather_as(
+                table,
+                indices,
+                lows,
+                #[inline(always)]
+                |entry| entry as u32,
+            ),
+        }
+        for (k, byte) in bytes.iter_mut().enumerate() {
+            if let Some(byte) = byte {
+                for (byte, low) in byte[rows.clone()].iter_mut().zip(&*lows) {
+                    *byte = low >> (8 * k) & 0xff;
+                }
+            }
+        }
+    }
+}
+
+/// `table[indices[k]]` in halves.
+#[inline(always)]
+fn gather_halves(table: &[u64], indices: &[u32], lows: &mut [u32], highs: &mut [u32]) {
+    let (low_eights, low_rest) = lows.as_chunks_mut::<8>();
+    let (high_eights, high_rest) = highs.as_chunks_mut::<8>();
+    let (eights, rest) = indices.as_chunks::<8>();
+    for ((low, high), indices) in low_eights.iter_mut().zip(high_eights).zip(eights) {
+        let mut entries = [0; 8];
+        for k in 0..8 {
+            entries[k] = table[indices[k] as usize];
+        }
+        for k in 0..8 {
+            (low[k], high[k]) = (entries[k] as u32, (entries[k] >> 32) as u32);
+        }
+    }
+    for ((low, high), index) in low_rest.iter_mut().zip(high_rest).zip(rest) {
+        let entry = table[*index as usize];
+        (*low, *high) = (entry as u32, (entry >> 32) as u32);
+    }
+}
+
+/// `out[k] = table[indices[k]]`.
+#[inline(always)]
+pub(crate) fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
+    gather_as(
+        table,
+        indices,
+        out,
+        #[inline(always)]
+        |entry| entry,
+    );
+}
+
+/// `out[k] = value(table[indices[k]])`.
 ///
 /// One load per row; a hardware gather is slower than that on the processors measured.
-///
-/// # Panics
-/// If there is not one output per index, or an index leaves the table.
 #[inline(always)]
-pub fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
+fn gather_as<E: Copy, T: Copy>(
+    table: &[E],
+    indices: &[u32],
+    out: &mut [T],
+    value: impl Fn(E) -> T,
+) {
     assert_eq!(indices.len(), out.len(), "one output per index");
     let (outs, last) = out.as_chunks_mut::<8>();
     let (eights, rest) = indices.as_chunks::<8>();
@@ -196,11 +287,11 @@ pub fn gather<T: Copy>(table: &[T], indices: &[u32], out: &mut [T]) {
     for (out, indices) in outs.iter_mut().zip(eights) {
         let mut eight = *out;
         for k in 0..8 {
-            eight[k] = table[indices[k] as usize];
+            eight[k] = value(table[indices[k] as usize]);
         }
         *out = eight;
     }
     for (out, index) in last.iter_mut().zip(rest) {
-        *out = table[*index as usize];
+        *out = value(table[*index as usize]);
     }
 }

@@ -47,7 +47,7 @@ mod tier;
 mod word_lanes;
 
 pub use axpy::AxpySums;
-pub use columns::{Combine, Signs, SubWord, gather};
+pub use columns::{Combine, Signs, SubWord};
 pub use dot::Cell;
 pub use field::{Goldilocks, Goldilocks2, WeightField};
 pub use fold::EqFactors;
@@ -59,5 +59,5 @@ pub use planes::{PlanesView, WeightPlanes, eq_planes, eq_table};
 pub use prefix::MAX_PREFIX_LOG2;
 #[doc(hidden)]
 pub use table::Kernel;
-pub use table::Kernels;
+pub use table::{ChunkKernels, Kernels};
 pub use tier::{Tier, UnknownTier};

@@ -256,3 +256,28 @@ pub fn gather_u8(table: &[u8], indices: &[u32], out: &mut [u8]) {
         *out = table[indices[row] as usize];
     }
 }
+
+/// The addresses of the indexed words of a memory.
+pub fn addresses(base: u32, indices: &[u32], out: &mut [u32]) {
+    for (row, out) in out.iter_mut().enumerate() {
+        *out = base.wrapping_add(indices[row].wrapping_mul(4));
+    }
+}
+
+/// The upper halves of the indexed entries, and their lowest four bytes.
+pub fn gather_split(
+    table: &[u64],
+    indices: &[u32],
+    high: Option<&mut [u32]>,
+    bytes: [Option<&mut [u32]>; 4],
+) {
+    let entry = |row: usize| table[indices[row] as usize];
+    for (row, out) in high.into_iter().flatten().enumerate() {
+        *out = (entry(row) >> 32) as u32;
+    }
+    for (k, byte) in bytes.into_iter().enumerate() {
+        for (row, out) in byte.into_iter().flatten().enumerate() {
+            *out = entry(row).to_le_bytes()[k].into();
+        }
+    }
+}

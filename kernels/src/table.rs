@@ -15,6 +15,30 @@ use crate::planes::PlanesView;
 use crate::prefix;
 use crate::tier::{Obtain, Tier, portable::Portable, scalar::Scalar};
 
+/// An expression with the lanes of a tier, which is available.
+macro_rules! on_tier {
+    ($tier:expr, $lanes:ident => $call:expr) => {{
+        macro_rules! on {
+            ($type:ty) => {{
+                type $lanes = $type;
+                $call
+            }};
+        }
+        match $tier {
+            Tier::Scalar => on!(Scalar),
+            Tier::Portable => on!(Portable),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Avx2 => on!(crate::tier::avx2::Avx2),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Avx512 => on!(crate::tier::avx512::Avx512<false>),
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
+            Tier::Ifma => on!(crate::tier::avx512::Avx512<true>),
+            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+            Tier::Avx2 | Tier::Avx512 | Tier::Ifma => unreachable!("is_available said no"),
+        }
+    }};
+}
+
 /// No limit on the groups of a tile but that of the sums.
 const WHOLE_TILES: usize = usize::MAX;
 
@@ -214,6 +238,84 @@ kernels! {
     /// As `gather_u32` for bytes. PERF.md row K-13.
     gather_u8(table: &[u8], indices: &[u32], out: &mut [u8]) =
         run |isa| columns::gather(table, indices, out);
+    /// `out[k] = base + 4 indices[k]` modulo `2^32`. Eight rows: a load, a shift, an addition, a store.
+    /// PERF.md row K-13.
+    addresses(base: u32, indices: &[u32], out: &mut [u32]) =
+        run |isa| columns::addresses(base, indices, out);
+    /// `high[k]` is the upper half of `table[indices[k]]`, `bytes[n][k]` byte n of it; a column that is left out
+    /// costs nothing. Panics if an index leaves the table. A row: two loads and a comparison; eight
+    /// rows: the shuffles and stores of their halves, and a load, a shift, an `and` and a store a byte.
+    /// PERF.md row K-13.
+    gather_split(
+        table: &[u64], indices: &[u32], high: Option<&mut [u32]>, bytes: [Option<&mut [u32]>; 4]
+    ) = run |isa| columns::gather_split(table, indices, high, bytes);
+}
+
+/// The kernels of one tier that a chunk of columns needs to be whole; no field takes part in them. As
+/// [`Kernels`] otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkKernels {
+    tier: Tier,
+    addresses: fn(u32, &[u32], &mut [u32]),
+    gather_split: GatherSplit,
+}
+
+type GatherSplit = fn(&[u64], &[u32], Option<&mut [u32]>, [Option<&mut [u32]>; 4]);
+
+impl ChunkKernels {
+    /// The kernels of the fastest tier of this processor.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::for_tier(Tier::detect()).expect("a detected tier is available")
+    }
+
+    /// The kernels of `tier`, where this processor has it.
+    #[must_use]
+    pub fn for_tier(tier: Tier) -> Option<Self> {
+        fn build<L: Obtain>(tier: Tier) -> ChunkKernels {
+            ChunkKernels {
+                tier,
+                addresses: |base, indices, out| {
+                    L::obtain().run(
+                        #[inline(always)]
+                        || columns::addresses(base, indices, out),
+                    );
+                },
+                gather_split: |table, indices, high, bytes| {
+                    L::obtain().run(
+                        #[inline(always)]
+                        || columns::gather_split(table, indices, high, bytes),
+                    );
+                },
+            }
+        }
+        tier.is_available()
+            .then(|| on_tier!(tier, L => build::<L>(tier)))
+    }
+
+    /// The tier the kernels are compiled for.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// See [`Kernels::addresses`].
+    #[inline]
+    pub fn addresses(&self, base: u32, indices: &[u32], out: &mut [u32]) {
+        (self.addresses)(base, indices, out);
+    }
+
+    /// See [`Kernels::gather_split`].
+    #[inline]
+    pub fn gather_split(
+        &self,
+        table: &[u64],
+        indices: &[u32],
+        high: Option<&mut [u32]>,
+        bytes: [Option<&mut [u32]>; 4],
+    ) {
+        (self.gather_split)(table, indices, high, bytes);
+    }
 }
 
 impl<F: WeightField> Kernels<F> {
@@ -232,22 +334,22 @@ impl<F: WeightField> Kernels<F> {
     #[doc(hidden)]
     pub fn for_tier_and_tile<const CAP: usize>(tier: Tier) -> Option<Self> {
         const { assert!(CAP > 0, "a tile has a group") };
-        tier.is_available().then(|| match tier {
-            Tier::Scalar => Self::build::<Scalar, CAP>(tier),
-            Tier::Portable => Self::build::<Portable, CAP>(tier),
-            #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Tier::Avx2 => Self::build::<crate::tier::avx2::Avx2, CAP>(tier),
-            #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Tier::Avx512 => Self::build::<crate::tier::avx512::Avx512<false>, CAP>(tier),
-            #[cfg(all(target_arch = "x86_64", not(miri)))]
-            Tier::Ifma => Self::build::<crate::tier::avx512::Avx512<true>, CAP>(tier),
-            #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-            Tier::Avx2 | Tier::Avx512 | Tier::Ifma => unreachable!("is_available said no"),
-        })
+        tier.is_available()
+            .then(|| on_tier!(tier, L => Self::build::<L, CAP>(tier)))
     }
 
     /// The tier the kernels are compiled for.
     pub fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// Those of the same tier that chunks need.
+    pub fn of_chunks(&self) -> ChunkKernels {
+        let (tier, addresses, gather_split) = (self.tier, self.addresses, self.gather_split);
+        ChunkKernels {
+            tier,
+            addresses,
+            gather_split,
+        }
     }
 }

@@ -27,10 +27,9 @@ pub struct Program {
     code: Vec<Op>,
     /// For each op, the number of ops from it to the end of its block, itself included.
     block_lengths: Vec<u32>,
-    /// Of each instruction and of padding, which is last.
-    immediates: Vec<u32>,
-    /// The other static values, a byte each; see [`Program::field_shift`].
-    fields: Vec<u32>,
+    /// Of each instruction and of padding, which is last: the immediate above the other static values, which
+    /// are a byte each; see [`Program::static_byte`].
+    statics: Vec<u64>,
     segments: Vec<Segment>,
     symbols: Symbols,
     tohost: Option<u32>,
@@ -45,7 +44,7 @@ impl Program {
         let image = elf::load(bytes)?;
         let (text_base, words) = text_words(&image.segments);
         let mut code = decode_ops(text_base, &words, &image.segments);
-        let (immediates, fields) = static_values(&words);
+        let statics = static_values(&words);
         let block_lengths = block_lengths(&code);
         pair::append_pairs(&mut code);
         let tohost = image.symbols.address_of("tohost").filter(|address| {
@@ -59,8 +58,7 @@ impl Program {
             digest: *blake3::hash(bytes).as_bytes(),
             text_base,
             entry: image.entry,
-            immediates,
-            fields,
+            statics,
             block_lengths,
             code,
             segments: image.segments,
@@ -175,31 +173,26 @@ impl Program {
     pub fn static_value(&self, column: Column, index: u32) -> u32 {
         match column {
             Column::Pc => self.pc_of(index),
-            Column::Imm => self.immediates[index as usize],
+            Column::Imm => (self.statics[index as usize] >> u32::BITS) as u32,
             _ => {
-                let shift = Self::field_shift(column).expect("a static column");
-                self.fields[index as usize] >> shift & FIELD_MAX
+                let byte = Self::static_byte(column).expect("a static column");
+                self.statics[index as usize].to_le_bytes()[byte].into()
             }
         }
     }
 
-    /// Immediates by `pc_index`.
-    pub(crate) fn immediates(&self) -> &[u32] {
-        &self.immediates
+    /// Static values by `pc_index`: one look-up gives all of them.
+    pub(crate) fn statics(&self) -> &[u64] {
+        &self.statics
     }
 
-    /// Fields by `pc_index`: one look-up gives all of them.
-    pub(crate) fn fields(&self) -> &[u32] {
-        &self.fields
-    }
-
-    /// Where the byte of a static column is in [`Program::fields`], if it has one.
-    pub(crate) const fn field_shift(column: Column) -> Option<u32> {
+    /// Which byte of its entry in [`Program::statics`] a static column is, if it is one.
+    pub(crate) const fn static_byte(column: Column) -> Option<usize> {
         match column {
             Column::Rd => Some(0),
-            Column::Rs1 => Some(8),
-            Column::Rs2 => Some(16),
-            Column::Opcode => Some(24),
+            Column::Rs1 => Some(1),
+            Column::Rs2 => Some(2),
+            Column::Opcode => Some(3),
             _ => None,
         }
     }
@@ -322,24 +315,17 @@ fn block_lengths(ops: &[Op]) -> Vec<u32> {
     lengths
 }
 
-/// The largest value of a field.
-pub(crate) const FIELD_MAX: u32 = 0xff;
+const _: () = assert!(Opcode::ALL.len() <= u8::MAX as usize);
 
-const _: () = assert!(Opcode::ALL.len() <= FIELD_MAX as usize);
-
-/// Immediates and fields of the instructions, each with those of the padding row last.
-fn static_values(words: &[u32]) -> (Vec<u32>, Vec<u32>) {
+/// Immediates and fields of the instructions, those of the padding row last.
+fn static_values(words: &[u32]) -> Vec<u64> {
     let jump_to_itself = 0x0000_006f;
-    let room = || Vec::with_capacity(words.len() + 1);
-    let (mut immediates, mut fields) = (room(), room());
-    for word in words.iter().copied().chain([jump_to_itself]) {
-        let (mut immediate, mut bytes) = (0, [0; 4]);
-        if let Some(one) = isa::decode(word) {
-            immediate = one.imm;
-            bytes = [one.rd, one.rs1, one.rs2, one.opcode as u8];
-        }
-        immediates.push(immediate);
-        fields.push(u32::from_le_bytes(bytes));
-    }
-    (immediates, fields)
+    let mut statics = Vec::with_capacity(words.len() + 1);
+    statics.extend(words.iter().copied().chain([jump_to_itself]).map(|word| {
+        isa::decode(word).map_or(0, |one| {
+            let bytes = [one.rd, one.rs1, one.rs2, one.opcode as u8];
+            u64::from(one.imm) << u32::BITS | u64::from(u32::from_le_bytes(bytes))
+        })
+    }));
+    statics
 }

@@ -8,6 +8,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tracelane_kernels::ChunkKernels;
+
 use crate::checkpoint::{CheckpointSource, StoreError};
 use crate::limits::CHUNK_ROWS;
 use crate::program::Program;
@@ -102,6 +104,8 @@ pub enum ReplayError {
 pub struct ReplayOptions<'a> {
     /// Rows of a chunk.
     pub chunk_rows: usize,
+    /// What completes chunks; results never depend on it.
+    pub kernels: ChunkKernels,
     /// Which memory the workers use.
     pub memory: MemoryKind,
     /// The threads to use: one worker each; `None` for the calling thread alone.
@@ -116,6 +120,7 @@ impl Default for ReplayOptions<'_> {
     fn default() -> Self {
         Self {
             chunk_rows: CHUNK_ROWS,
+            kernels: ChunkKernels::detect(),
             memory: MemoryKind::default(),
             pool: None,
             cancel: None,

@@ -64,7 +64,7 @@ impl<M: GuestMemory> Worker<M> {
             text_bytes_max: u64::MAX,
         };
         let machine = Machine::new(run.program(), run.checkpoints().input(), limits)?;
-        let chunk = Chunk::new(options.chunk_rows);
+        let chunk = Chunk::with_kernels(options.chunk_rows, options.kernels);
         Ok(Self {
             machine,
             chunk,

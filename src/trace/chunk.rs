@@ -4,13 +4,13 @@
 //! It does not know who runs the machine, nor which chunk of the trace it holds next.
 
 use bytemuck::{Pod, Zeroable};
-use tracelane_kernels::gather;
+use tracelane_kernels::ChunkKernels;
 
 use super::columns::{Column, ColumnSet};
 use super::raw::{RAMP_ROWS, RawColumns};
 use super::view::ChunkView;
 use crate::limits::CHUNK_ROWS_MAX;
-use crate::program::{FIELD_MAX, Program};
+use crate::program::Program;
 
 /// One cache line of values: what makes every column start on a line.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -23,14 +23,6 @@ const LINE_ROWS: usize = 16;
 const _: () = assert!(LINE_ROWS >= RAMP_ROWS);
 const _: () = assert!((Column::PcIndex as usize) < Column::NextPc as usize);
 
-/// The last column, whose byte is the highest.
-const LAST_FIELD: Column = Column::Opcode;
-const LAST_SHIFT: u32 = u32::BITS - FIELD_MAX.count_ones();
-const _: () = {
-    assert!(LAST_FIELD as usize == Column::ALL.len() - 1);
-    assert!(matches!(Program::field_shift(LAST_FIELD), Some(LAST_SHIFT)));
-};
-
 /// Buffers for up to `capacity()` rows of every column of the machine.
 pub struct Chunk {
     lines: Vec<Line>,
@@ -40,6 +32,7 @@ pub struct Chunk {
     rows: usize,
     first_row: u64,
     set: ColumnSet,
+    kernels: ChunkKernels,
 }
 
 /// Distance between the starts of two columns in a chunk for `capacity` rows, in values.
@@ -51,12 +44,21 @@ pub(super) const fn stride_of(capacity: usize) -> usize {
 }
 
 impl Chunk {
-    /// A chunk for up to `capacity` rows.
+    /// A chunk for up to `capacity` rows, with the fastest kernels.
     ///
     /// # Panics
     /// If `capacity` is 0 or above [`CHUNK_ROWS_MAX`].
     #[must_use]
     pub fn new(capacity: usize) -> Self {
+        Self::with_kernels(capacity, ChunkKernels::detect())
+    }
+
+    /// The same with the kernels given.
+    ///
+    /// # Panics
+    /// As there.
+    #[must_use]
+    pub fn with_kernels(capacity: usize, kernels: ChunkKernels) -> Self {
         assert!(
             (1..=CHUNK_ROWS_MAX).contains(&capacity),
             "chunk of {capacity} rows, expected 1 to {CHUNK_ROWS_MAX}"
@@ -70,6 +72,7 @@ impl Chunk {
             rows: 0,
             first_row: 0,
             set: ColumnSet::EMPTY,
+            kernels,
         }
     }
 
@@ -179,48 +182,32 @@ impl Chunk {
         let (before, next_pcs) = values.split_at_mut(Column::NextPc as usize * stride);
         let indices = &before[Column::PcIndex as usize * stride..][first + 1..rows];
         let next_pcs = &mut next_pcs[first..rows];
-        for (next_pc, &index) in next_pcs.iter_mut().zip(indices) {
-            *next_pc = text_base.wrapping_add(index << 2);
-        }
-        next_pcs[rows - first - 1] = end_pc;
+        let (last, next_pcs) = next_pcs.split_last_mut().expect("a row");
+        self.kernels.addresses(text_base, indices, next_pcs);
+        *last = end_pc;
     }
 
-    /// Fills the static columns of the set from the program table, by `pc_index`.
-    ///
-    /// `pc` needs no table, and those that are a byte of one share its look-up, which the last of them keeps
-    /// until the others have taken theirs.
+    /// Fills the static columns of the set from the program table, by `pc_index`; `pc` needs no table.
     pub fn gather_statics(&mut self, program: &Program) {
         let (set, rows, stride) = (self.set, self.rows, self.stride);
         let values: &mut [u32] = bytemuck::cast_slice_mut(&mut self.lines);
         let (raw, statics) = values.split_at_mut(Column::RAW_COUNT * stride);
         let indices = &raw[Column::PcIndex as usize * stride..][..rows];
-        let (statics, last) = statics.split_at_mut((Column::STATIC.len() - 1) * stride);
-        let fields = &mut last[..rows];
-        let wanted = |column: &Column| set.contains(column.id());
-        let field = |column: &Column| wanted(column) && Program::field_shift(*column).is_some();
-        if Column::STATIC.iter().any(field) {
-            gather(program.fields(), indices, fields);
-        }
+        let (mut imm, mut bytes) = (None, [const { None }; 4]);
         for (column, target) in Column::STATIC.iter().zip(statics.chunks_exact_mut(stride)) {
             let target = &mut target[..rows];
-            match (column, Program::field_shift(*column)) {
-                _ if !wanted(column) => {}
-                (_, Some(shift)) => {
-                    for (value, fields) in target.iter_mut().zip(&*fields) {
-                        *value = fields >> shift & FIELD_MAX;
-                    }
-                }
+            match (column, Program::static_byte(*column)) {
+                _ if !set.contains(column.id()) => {}
+                (_, Some(byte)) => bytes[byte] = Some(target),
                 (Column::Pc, None) => {
-                    let text_base = program.text_base();
-                    for (pc, index) in target.iter_mut().zip(indices) {
-                        *pc = text_base.wrapping_add(index << 2);
-                    }
+                    self.kernels.addresses(program.text_base(), indices, target);
                 }
-                (_, None) => gather(program.immediates(), indices, target),
+                (_, None) => imm = Some(target),
             }
         }
-        if wanted(&LAST_FIELD) {
-            fields.iter_mut().for_each(|value| *value >>= LAST_SHIFT);
+        if imm.is_some() || bytes.iter().any(Option::is_some) {
+            let table = program.statics();
+            self.kernels.gather_split(table, indices, imm, bytes);
         }
     }
 

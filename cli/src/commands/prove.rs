@@ -51,7 +51,10 @@ pub fn prove(options: &ProveOptions) -> Result<(), Failure> {
     let run = Run::new(&guest.program, &file)?;
     let progress = Progress::rows("proving");
     let report = |rows| progress.add(rows);
-    let oracle = StreamingOracle::new(run, replay(&options.replay, &from.limits, &pool, &report))?;
+    let oracle = StreamingOracle::new(
+        run,
+        replay(&options.replay, &kernels, &from.limits, &pool, &report),
+    )?;
     let instance = instance(&guest, &result, oracle.num_vars());
     let size = Size {
         instance,

@@ -56,7 +56,10 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let run = Run::new(&guest.program, &file)?;
     let progress = Progress::rows("verifying");
     let report = |rows| progress.add(rows);
-    let oracle = StreamingOracle::new(run, replay(&options.replay, &limits, &pool, &report))?;
+    let oracle = StreamingOracle::new(
+        run,
+        replay(&options.replay, &kernels, &limits, &pool, &report),
+    )?;
     let instance = instance(&guest, &result, oracle.num_vars());
     let verified = phases.time("verify", || {
         verify_rounds(&proof, &instance, &batch, oracle.column_names())?.check(&oracle, kernels)

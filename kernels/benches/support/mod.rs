@@ -381,5 +381,19 @@ pub fn column_cases(tier: Tier, size: Size) -> Vec<Case> {
         kernels.gather_u8(&byte_table, black_box(&byte_indices), &mut bytes);
         black_box(&mut bytes);
     }));
+    let split_table: Vec<u64> = column(1 << 12, rng, |x| u64::from(x) << 20 | u64::from(x) >> 3);
+    let indices = column(rows, rng, |x| x % (1 << 12));
+    let mut outs = [const { Vec::new() }; 5].map(|_: Vec<u32>| vec![0; rows]);
+    let (split_indices, mut addresses) = (indices.clone(), vec![0; rows]);
+    cases.push(case("gather_split", rows, move || {
+        let [high, bytes @ ..] = outs.each_mut();
+        let bytes = bytes.map(|byte| Some(byte.as_mut_slice()));
+        kernels.gather_split(&split_table, black_box(&split_indices), Some(high), bytes);
+        black_box(&mut outs);
+    }));
+    cases.push(case("addresses", rows, move || {
+        kernels.addresses(0x1000, black_box(&indices), &mut addresses);
+        black_box(&mut addresses);
+    }));
     cases
 }

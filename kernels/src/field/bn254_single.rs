@@ -93,7 +93,7 @@ pub(super) fn factors<const ROWS: usize>(
     let mut factors = ShortFactors::ZERO;
     let weight = words(&weights[0]);
     // Odd, so that no row but 0 has a product that is next to two numbers. The least one gives no row a quotient.
-    let w = (full_quotient_weight(&weight) >> (64 - W_BITS)).max(1) - 1 | 1;
+    let w = ((full_quotient_weight(&weight) >> (64 - W_BITS)).max(1) - 1) | 1;
     factors.rows[TO_FLOAT][0] = (WHOLE as f64).to_bits();
     factors.rows[W][0] = (w as f64 / (1u64 << W_BITS) as f64).to_bits();
     factors.rows[TO_QUOTIENT][0] = ((QUOTIENT_BASE - w.div_ceil(2)) as f64).to_bits();

@@ -70,7 +70,7 @@ fn bound<F: WeightField>(kernel: Kernel, tables: &Tables<F>, weight: F) {
         }
         // Nothing adds up: the matrix has their largest values.
         Kernel::bind_low => {}
-        Kernel::gather_u32 | Kernel::gather_u8 => {}
+        Kernel::gather_u32 | Kernel::gather_u8 | Kernel::gather_split | Kernel::addresses => {}
         Kernel::combine => COMBINES.into_iter().for_each(|op| {
             words(
                 tables,

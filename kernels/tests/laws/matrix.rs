@@ -4,11 +4,16 @@ use crate::cases::{
     COMBINES, Case, Integer, Pattern, SHORT_TILE_ROWS, SIGNS, SUB_WORDS, Tables, for_both_fields,
 };
 use tracelane_kernels::{
-    AxpySums, EqFactors, GROUP_ROWS, GridColumn, Kernel, Kernels, PlanesView, ValueRange,
-    WeightField, WeightPlanes, WindowGrid, eq_planes, grid_points, reference, value_bits,
+    AxpySums, ChunkKernels, EqFactors, GROUP_ROWS, GridColumn, Kernel, Kernels, PlanesView,
+    ValueRange, WeightField, WeightPlanes, WindowGrid, eq_planes, grid_points, reference,
+    value_bits,
 };
 
-for_both_fields!(every_kernel_equals_its_reference, planes_hold_eq);
+for_both_fields!(
+    every_kernel_equals_its_reference,
+    planes_hold_eq,
+    gathers_across_their_tiles
+);
 
 fn every_kernel_equals_its_reference<F: WeightField>() {
     let tables = Tables::<F>::new();
@@ -86,11 +91,16 @@ fn law<F: WeightField>(kernel: Kernel, tables: &Tables<F>, case: Case) {
         Kernel::sub_word => m.sub_word(),
         Kernel::gather_u32 => m.gather(Kernels::gather_u32, reference::gather_u32),
         Kernel::gather_u8 => m.gather(Kernels::gather_u8, reference::gather_u8),
+        Kernel::gather_split => m.gather_split(),
+        Kernel::addresses => m.addresses(),
     }
 }
 
 /// What changes two slices.
 type Both<'a, T, R> = dyn Fn(&mut [T], &mut [T]) -> R + 'a;
+
+/// What splits entries into columns, of which some may be left out.
+type Split<'a> = dyn Fn(Option<&mut [u32]>, [Option<&mut [u32]>; 4]) + 'a;
 
 /// One kernel at one case.
 struct Matrix<'a, F: WeightField> {
@@ -460,6 +470,59 @@ impl<F: WeightField> Matrix<'_, F> {
         }
     }
 
+    fn addresses(&self) {
+        let [indices, out] = [0, 1].map(|n| self.case.integers::<u32>(n, self.case.size));
+        for base in [0, 0x1000, u32::MAX] {
+            let ((), expected) = out.changed(|out| reference::addresses(base, &indices, out));
+            self.agree(base, &expected, |kernels| {
+                out.changed(|out| kernels.addresses(base, &indices, out)).1
+            });
+            self.agree(("chunk", base), &expected, |kernels| {
+                let kernels = of_chunks(kernels);
+                out.changed(|out| kernels.addresses(base, &indices, out)).1
+            });
+        }
+    }
+
+    /// `size` rows from a table of 41, of every set of columns.
+    fn gather_split(&self) {
+        let halves = [0, 1].map(|n| self.case.integers::<u32>(n, 41));
+        let halves = halves[0].iter().zip(&*halves[1]);
+        let table: Vec<u64> = halves
+            .map(|(low, high)| u64::from(*high) << 32 | u64::from(*low))
+            .collect();
+        let words = self.case.integers::<u32>(2, self.case.size);
+        let indices: Vec<u32> = words.iter().map(|word| word % 41).collect();
+        let before = [3, 4, 5, 6, 7].map(|n| self.case.integers::<u32>(n, self.case.size));
+        let offset = self.case.offset;
+        for wanted in 0..32 {
+            let split = |run: &Split<'_>| {
+                let mut columns = before.each_ref().map(|before| {
+                    let mut column = vec![0; offset];
+                    column.extend_from_slice(before);
+                    column
+                });
+                let mut left = columns
+                    .iter_mut()
+                    .enumerate()
+                    .map(|(n, column)| (wanted >> n & 1 == 1).then_some(&mut column[offset..]));
+                let high = left.next().expect("five");
+                run(high, std::array::from_fn(|_| left.next().expect("five")));
+                columns
+            };
+            let expected = split(&|high, bytes| {
+                reference::gather_split(&table, &indices, high, bytes);
+            });
+            self.agree(wanted, &expected, |kernels| {
+                split(&|high, bytes| kernels.gather_split(&table, &indices, high, bytes))
+            });
+            self.agree(("chunk", wanted), &expected, |kernels| {
+                let kernels = of_chunks(kernels);
+                split(&|high, bytes| kernels.gather_split(&table, &indices, high, bytes))
+            });
+        }
+    }
+
     /// `size` rows from a table of 41.
     fn gather<X: Integer + PartialEq + std::fmt::Debug>(
         &self,
@@ -475,6 +538,27 @@ impl<F: WeightField> Matrix<'_, F> {
             out.changed(|out| kernel(kernels, &table, &indices, out)).1
         });
     }
+}
+
+/// `gather_split` works on 256 rows at a time.
+fn gathers_across_their_tiles<F: WeightField>() {
+    let tables = Tables::<F>::new();
+    let all = [257, 255, 256, 511, 512, 513, 777];
+    for size in &all[..if cfg!(miri) { 1 } else { all.len() }] {
+        let case = Case {
+            patterns: [Pattern::ALL.len() - 1; 2],
+            size: *size,
+            offset: 1,
+        };
+        law(Kernel::gather_split, &tables, case);
+    }
+}
+
+/// The kernels of chunks as one has them without a field, which are those that a field's table hands out.
+fn of_chunks<F: WeightField>(kernels: &Kernels<F>) -> ChunkKernels {
+    let chunk = ChunkKernels::for_tier(kernels.tier()).expect("an available tier");
+    assert_eq!(chunk.tier(), kernels.of_chunks().tier());
+    chunk
 }
 
 /// The planes themselves, read through a kernel of the matrix: one row at a time.

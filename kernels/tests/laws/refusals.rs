@@ -44,6 +44,8 @@ macro_rules! calls {
     };
 }
 
+const NO_BYTES: [Option<&mut [u32]>; 4] = [const { None }; 4];
+
 /// Calls of each kernel that must panic: a new one does not compile without.
 fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
     let e = full::<F>();
@@ -220,6 +222,21 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
             "the largest index": k.gather_u8(&[0; 9], &[u32::MAX], &mut [0; 1]);
             "no table": k.gather_u8(&[], &[0], &mut [0; 1]);
             "more outputs": k.gather_u8(&[0; 9], &[0; 2], &mut [0; 3]);
+        },
+        Kernel::gather_split => calls! {
+            "an index outside": k.gather_split(&[0; 9], &[8, 9], Some(&mut [0; 2]), NO_BYTES);
+            "the largest index": k.gather_split(
+                &[0; 9], &[u32::MAX], None, [None, Some(&mut [0; 1]), None, None]
+            );
+            "no table": k.gather_split(&[], &[0], Some(&mut [0; 1]), NO_BYTES);
+            "fewer highs": k.gather_split(&[0; 9], &[0; 3], Some(&mut [0; 2]), NO_BYTES);
+            "more bytes": k.gather_split(
+                &[0; 9], &[0; 3], Some(&mut [0; 3]), [None, None, None, Some(&mut [0; 4])]
+            );
+        },
+        Kernel::addresses => calls! {
+            "fewer outputs": k.addresses(0, &[0; 3], &mut [0; 2]);
+            "more outputs": k.addresses(0, &[0; 3], &mut [0; 4]);
         },
     }
 }
