@@ -37,7 +37,7 @@ const HALF: u64 = 1 << 31;
 const W_BITS: u32 = 53;
 /// From here to twice this an `f64` is a number without a fraction, and its lowest bits are the number's.
 const WHOLE: u64 = 1 << 52;
-/// What a quotient less `2^31` is added to; even, as half of one below it is to become none.
+/// What a quotient less `2^31` is added to; even, so that a half below it, which is the row 0, becomes it.
 const QUOTIENT_BASE: u64 = WHOLE + WHOLE / 2 - HALF;
 /// What a sum is kept above zero by.
 const BIAS: u64 = 1 << 63;
@@ -92,7 +92,8 @@ pub(super) fn factors<const ROWS: usize>(
 ) -> ShortFactors<u64, ROWS> {
     let mut factors = ShortFactors::ZERO;
     let weight = words(&weights[0]);
-    // Odd, so that no row but 0 has a product that is next to two numbers. The least one gives no row a quotient.
+    // Odd: of no row but 0 is the product a whole number, of which a half less could be rounded either way. The
+    // least one gives no row a quotient.
     let w = ((full_quotient_weight(&weight) >> (64 - W_BITS)).max(1) - 1) | 1;
     factors.rows[TO_FLOAT][0] = (WHOLE as f64).to_bits();
     factors.rows[W][0] = (w as f64 / (1u64 << W_BITS) as f64).to_bits();
