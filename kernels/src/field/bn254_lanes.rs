@@ -190,7 +190,9 @@ mod tests {
     #[test]
     fn quotients_next_to_a_multiple_of_the_modulus() {
         let largest = (1 << 39) - 1;
-        let powers = (0..39).flat_map(|bits| [1u64 << bits, (1 << bits) + 1, (2 << bits) - 1]);
+        // Which quotient it is makes no difference to memory.
+        let bits = (0..39).step_by(if cfg!(miri) { 13 } else { 1 });
+        let powers = bits.flat_map(|bits| [1u64 << bits, (1 << bits) + 1, (2 << bits) - 1]);
         for quotient in powers.chain([0, largest - 1, largest]) {
             for offset in [-1, 0, 1, 1 << 40] {
                 if quotient == 0 && offset < 0 {

@@ -262,6 +262,10 @@ mod tests {
     #[test]
     fn sums_next_to_a_multiple_of_the_modulus() {
         for value in [1, 2, 3, 0xffff, 1 << 31, u32::MAX - 1, u32::MAX] {
+            // Which value it is makes no difference to memory.
+            if cfg!(miri) && value != u32::MAX {
+                continue;
+            }
             for offset in [-2i64, -1, 0, 1, 2, 1 << 40] {
                 // The representation times the value is the offset and a multiple of p.
                 let quotient = Fr::from(offset) / Fr::from(value);
@@ -276,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_row_of_zeros_is_below_the_modulus_at_once() {
-        for bits in 0..254 {
+        for bits in (0..254).step_by(if cfg!(miri) { 50 } else { 1 }) {
             for weight in [Fr::from(2u64).pow([bits]), -Fr::from(3u64).pow([bits])] {
                 let weight = Fr::new_unchecked(weight.into_bigint());
                 let factors = Fr::short_factors(&[weight.split()]).in_lanes(Scalar);
@@ -295,6 +299,7 @@ mod tests {
             for offset in offsets
                 .iter()
                 .flat_map(|offset| [*offset, -*offset, Fr::ZERO])
+                .step_by(if cfg!(miri) { 7 } else { 1 })
             {
                 // As representations: the sum is p and the offset, or the offset alone.
                 let weights = [first, offset - first].map(|w| Fr::new_unchecked(w.into_bigint()));

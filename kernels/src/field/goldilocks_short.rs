@@ -134,6 +134,10 @@ mod tests {
             p - 1,
         ];
         for value in [0, 1, 2, 0xffff, 1 << 31, u32::MAX - 1, u32::MAX] {
+            // Which value it is makes no difference to memory.
+            if cfg!(miri) && value != u32::MAX {
+                continue;
+            }
             for c0 in words {
                 for c1 in words {
                     let [c0, c1] = [c0, c1].map(|word| Goldilocks::new_unchecked(BigInt([word])));

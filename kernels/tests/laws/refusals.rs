@@ -11,9 +11,10 @@ use tracelane_kernels::{
 for_both_fields!(every_kernel_refuses_what_does_not_fit);
 
 fn every_kernel_refuses_what_does_not_fit<F: WeightField>() {
+    let e = full::<F>();
     for kernels in tiers::<F>() {
         for kernel in Kernel::ALL {
-            let calls = refused(*kernel, &kernels);
+            let calls = refused(*kernel, &kernels, e);
             assert!(!calls.is_empty());
             for (what, call) in calls {
                 let result = catch_unwind(AssertUnwindSafe(call));
@@ -47,9 +48,8 @@ macro_rules! calls {
 const NO_BYTES: [Option<&mut [u32]>; 4] = [const { None }; 4];
 
 /// Calls of each kernel that must panic: a new one does not compile without.
-fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
-    let e = full::<F>();
-    let planes = || WeightPlanes::from_weights(&[full::<F>(); 9]);
+fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>, e: F) -> Calls<'_> {
+    let planes = move || WeightPlanes::from_weights(&[e; 9]);
     let ones = EqFactors::<F>::ones;
     match kernel {
         Kernel::dot_u32 => calls! {
@@ -164,12 +164,12 @@ fn refused<F: WeightField>(kernel: Kernel, k: &Kernels<F>) -> Calls<'_> {
             "half a pair": k.evaluate_low(&[e; 3], &[e; 3], ones());
             "tables of two lengths": k.evaluate_low(&[e; 4], &[e; 2], ones());
             "fewer weights": k.evaluate_low(&[e; 8], &[e; 8], EqFactors {
-                inner: &[full(); 2],
-                outer: &[full(); 1],
+                inner: &[e; 2],
+                outer: &[e; 1],
             });
             "more weights": k.evaluate_low(&[e; 4], &[e; 4], EqFactors {
-                inner: &[full(); 2],
-                outer: &[full(); 2],
+                inner: &[e; 2],
+                outer: &[e; 2],
             });
         },
         Kernel::bind_evaluate_low => calls! {

@@ -32,7 +32,8 @@ fn signed_columns_with_weights_and_without<F: WeightField>() {
             positive: 0,
         },
     ];
-    let (window, degree) = (2, 2);
+    // Miri's days are too short for more points.
+    let (window, degree) = (if cfg!(miri) { 1 } else { 2 }, 2);
     let block_count: usize = if cfg!(miri) { 8 } else { 72 };
     let weights: Vec<F> = elements(block_count, rng);
     let planes = WeightPlanes::from_weights(&weights);
@@ -40,6 +41,10 @@ fn signed_columns_with_weights_and_without<F: WeightField>() {
     for a in ends {
         for b in ends {
             if !grid_fits(window, degree, &[ValueRange::WORD, a, b]) {
+                continue;
+            }
+            // Every range as the first; how large the second is makes no difference to memory.
+            if cfg!(miri) && b != ends[3] {
                 continue;
             }
             let mut signed = |range: ValueRange| -> Vec<i64> {
