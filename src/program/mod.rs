@@ -320,12 +320,12 @@ const _: () = assert!(Opcode::ALL.len() <= u8::MAX as usize);
 /// Immediates and fields of the instructions, those of the padding row last.
 fn static_values(words: &[u32]) -> Vec<u64> {
     let jump_to_itself = 0x0000_006f;
-    let mut statics = Vec::with_capacity(words.len() + 1);
-    statics.extend(words.iter().copied().chain([jump_to_itself]).map(|word| {
+    let value = |word| {
         isa::decode(word).map_or(0, |one| {
             let bytes = [one.rd, one.rs1, one.rs2, one.opcode as u8];
             u64::from(one.imm) << u32::BITS | u64::from(u32::from_le_bytes(bytes))
         })
-    }));
-    statics
+    };
+    let words = words.iter().copied().chain([jump_to_itself]);
+    words.map(value).collect()
 }

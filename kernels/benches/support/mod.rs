@@ -383,7 +383,7 @@ pub fn column_cases(tier: Tier, size: Size) -> Vec<Case> {
     }));
     let split_table: Vec<u64> = column(1 << 12, rng, |x| u64::from(x) << 20 | u64::from(x) >> 3);
     let indices = column(rows, rng, |x| x % (1 << 12));
-    let mut outs = [const { Vec::new() }; 5].map(|_: Vec<u32>| vec![0; rows]);
+    let mut outs = [(); 5].map(|()| vec![0; rows]);
     let (split_indices, mut addresses) = (indices.clone(), vec![0; rows]);
     cases.push(case("gather_split", rows, move || {
         let [high, bytes @ ..] = outs.each_mut();
